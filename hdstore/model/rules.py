@@ -1,0 +1,222 @@
+"""The rules that types alone can not state; every value that enters a repository passes them.
+
+Each ``check_...`` raises ``InvalidValueError`` with what was found and where, and returns nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from hdstore.errors import InvalidValueError
+from hdstore.model.annotation import Annotation
+from hdstore.model.frame import Frame, SingleFrame
+from hdstore.model.schema import Schema
+from hdstore.model.shapes import Keypoints, Keypoints3D, MaskValue, Polygon, Polygon3D, Rle
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_ID_BYTES",
+    "MAX_NAME",
+    "check_frame",
+    "check_frame_id",
+    "check_metadata",
+    "check_name",
+    "check_schema",
+]
+
+MAX_DEPTH = 64
+"""How deeply metadata may nest."""
+
+MAX_ID_BYTES = 1024
+"""How long a frame id may be in UTF-8: a path inside a root fits."""
+
+MAX_NAME = 255
+"""How long the name of a dataset or version may be, in characters."""
+
+_INT64 = range(-(2**63), 2**64)
+
+
+def check_frame_id(frame_id: str) -> None:
+    """Checks that a frame id is 1 to 1,024 bytes of UTF-8 without control characters."""
+    _check_text(frame_id, "A frame id", MAX_ID_BYTES)
+
+
+def check_name(name: str, what: str) -> None:
+    """Checks the name of a ``what`` (dataset, version, label): 1 to 255 printable characters, no blank at an end."""
+    _check_text(name, f"The name of a {what}", MAX_NAME * 4)
+    if name != name.strip() or len(name) > MAX_NAME:
+        raise InvalidValueError(
+            f"The name of a {what} has 1 to {MAX_NAME} characters and no blank at either end, not {name!r}."
+        )
+
+
+def _check_text(text: str, what: str, limit: int) -> None:
+    if not isinstance(text, str):
+        raise InvalidValueError(f"{what} is a string, not {type(text).__name__}.")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidValueError(f"{what} is valid Unicode, which {text!r} is not.") from error
+    if not 0 < size <= limit:
+        raise InvalidValueError(f"{what} has 1 to {limit} bytes in UTF-8, not {size}.")
+    if not text.isprintable() and any(ord(c) < 32 or ord(c) == 127 for c in text):
+        raise InvalidValueError(f"{what} holds no control characters, but {text!r} does.")
+
+
+def check_metadata(metadata: Any, where: str) -> None:
+    """Checks that a value is JSON-like, nests at most 64 deep and holds finite numbers of 64 bits."""
+    if not isinstance(metadata, dict):
+        raise InvalidValueError(
+            f"The metadata of {where} is a map by name, not {type(metadata).__name__}."
+        )
+    _check_value(metadata, where, 0)
+
+
+def _check_value(value: Any, where: str, depth: int) -> None:
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return
+    if kind is int:
+        if value not in _INT64:
+            raise InvalidValueError(
+                f"The integer {value} in {where} does not fit in 64 bits; store it as a string."
+            )
+        return
+    if kind is float:
+        if not math.isfinite(value):
+            raise InvalidValueError(
+                f"{where} holds {value}, which is not a finite number; leave it out or use null."
+            )
+        return
+    if depth >= MAX_DEPTH:
+        raise InvalidValueError(f"Metadata of {where} nests more than {MAX_DEPTH} deep.")
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str:
+                raise InvalidValueError(
+                    f"Keys of metadata are strings, but {where} holds the key {key!r}."
+                )
+            _check_value(item, where, depth + 1)
+    elif kind is list or kind is tuple:
+        for item in value:
+            _check_value(item, where, depth + 1)
+    else:
+        raise InvalidValueError(
+            f"{where} holds a {kind.__name__}, which metadata can not keep; use null, booleans, numbers,"
+            " strings, lists and maps."
+        )
+
+
+def check_frame(frame: Frame) -> None:
+    """Checks ids, sources, confidences, geometry and metadata of one frame whose field types are right."""
+    check_frame_id(frame.id)
+    where = f"frame {frame.id!r}"
+    if frame.metadata:
+        _check_value(frame.metadata, where, 0)
+    if frame.extra:
+        _check_value(frame.extra, where, 0)
+    if frame.vectors:
+        for name, vector in frame.vectors.items():
+            if not vector or not all(map(math.isfinite, vector)):
+                raise InvalidValueError(
+                    f"The vector {name!r} of {where} is empty or holds a number that is not finite."
+                )
+    _check_time(frame.timestamp, where)
+    source_ids = _check_sources(frame, where)
+    seen = set()
+    for annotation in frame.annotations:
+        if not annotation.id or annotation.id in seen:
+            raise InvalidValueError(
+                f"Annotation ids are unique in their frame, but {where} holds {annotation.id!r} twice."
+                if annotation.id
+                else f"An annotation of {where} has no id."
+            )
+        seen.add(annotation.id)
+        _check_annotation(annotation, source_ids, where)
+
+
+def _check_sources(frame: Frame, where: str) -> frozenset[str]:
+    if type(frame) is SingleFrame and len(frame.sources) > 1:
+        raise InvalidValueError(
+            f"A SingleFrame has one source, but {where} has {len(frame.sources)}; use a FrameGroup."
+        )
+    ids = frozenset(source.id for source in frame.sources)
+    if len(ids) != len(frame.sources) or "" in ids:
+        raise InvalidValueError(f"The sources of {where} have ids that are empty or not unique.")
+    for source in frame.sources:
+        _check_time(source.timestamp, where)
+        if source.metadata:
+            _check_value(source.metadata, where, 0)
+        for number in (source.width, source.height, source.size):
+            if number is not None and not 0 <= number < 2**53:
+                raise InvalidValueError(f"A source of {where} has an impossible size {number}.")
+        if source.masks and len({mask.id for mask in source.masks}) != len(source.masks):
+            raise InvalidValueError(f"Two masks of one source of {where} share an id.")
+    return ids
+
+
+def _check_time(timestamp: float | None, where: str) -> None:
+    if timestamp is not None and not math.isfinite(timestamp):
+        raise InvalidValueError(f"The timestamp of {where} is not a finite number.")
+
+
+def _check_annotation(annotation: Annotation, source_ids: frozenset[str], where: str) -> None:
+    confidence = annotation.confidence
+    if confidence is not None and not math.isfinite(confidence):
+        raise InvalidValueError(f"A confidence in {where} is {confidence}, not a finite number.")
+    if annotation.sources and not source_ids.issuperset(annotation.sources):
+        raise InvalidValueError(
+            f"Annotation {annotation.id!r} of {where} lies on sources {annotation.sources!r}, but the frame has"
+            f" {sorted(source_ids)!r}."
+        )
+    if annotation.metadata:
+        _check_value(annotation.metadata, where, 0)
+    if "" in annotation.labels:
+        raise InvalidValueError(f"Annotation {annotation.id!r} of {where} has an empty label.")
+    problem = _geometry_problem(annotation)
+    if problem:
+        raise InvalidValueError(f"Annotation {annotation.id!r} of {where} {problem}.")
+
+
+def _geometry_problem(annotation: Annotation) -> str:
+    """Returns what is wrong with the geometry as the end of a sentence, or "".
+
+    Degenerate shapes (a box of no width, a ring of two points) are kept: they are what the file said.
+    """
+    shape = annotation.geometry
+    kind = type(shape)
+    if kind is Polygon:
+        if any(len(ring) % 2 for ring in shape.rings):  # type: ignore[union-attr]
+            return "has a polygon ring with an odd number of coordinates"
+    elif isinstance(shape, Keypoints):
+        if len(shape.points) % 2:
+            return "has an odd number of keypoint coordinates"
+        if shape.visibility and len(shape.visibility) * 2 != len(shape.points):
+            return f"has {len(shape.points) // 2} keypoints but {len(shape.visibility)} visibilities"
+    elif isinstance(shape, Polygon3D):
+        if any(len(ring) % 3 for ring in shape.rings):
+            return "has a 3D ring whose coordinates are not triplets"
+    elif isinstance(shape, Keypoints3D):
+        if len(shape.points) % 3:
+            return "has 3D keypoints whose coordinates are not triplets"
+    elif isinstance(shape, MaskValue):
+        if len(shape.value) not in (1, 3, 4) or not all(0 <= v < 2**32 for v in shape.value):
+            return f"has the mask value {shape.value!r}, which is not one number or red, green, blue[, alpha]"
+    elif isinstance(shape, Rle):
+        if shape.height < 0 or shape.width < 0:
+            return "has a run-length mask of negative size"
+        if not isinstance(shape.counts, str) and any(count < 0 for count in shape.counts):
+            return "has a negative run length"
+    return ""
+
+
+def check_schema(schema: Schema) -> None:
+    """Checks that label names are unique and that foreign records are JSON-like."""
+    names = [label.name for label in schema.labels]
+    if len(set(names)) != len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InvalidValueError(f"A schema names each label once, but {twice!r} stand twice.")
+    for label in schema.labels:
+        _check_text(label.name, "The name of a label", MAX_NAME * 4)
+        check_metadata(label.foreign, f"label {label.name!r}")
