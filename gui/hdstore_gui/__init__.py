@@ -1,0 +1,1 @@
+"""The desktop app of hdstore: browses, filters and annotates datasets."""

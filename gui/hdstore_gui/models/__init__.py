@@ -1,0 +1,1 @@
+"""Adapters from hdstore's values to what Qt's views ask for."""

@@ -1,0 +1,1 @@
+"""What the app does in the background: the repository, threads, pictures, questions, settings."""

@@ -1,0 +1,1 @@
+"""What is seen: widgets that show models and pass on what the hand does."""
