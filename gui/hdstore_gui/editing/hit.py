@@ -110,7 +110,7 @@ class HitMap:
         self._areas: NDArray[np.float64] = spans[:, 0] * spans[:, 1]
 
     def at(self, x: float, y: float, *, reach: float) -> Hit:
-        """Returns the smallest annotation whose edge is within ``reach``, else the smallest whose body it is in."""
+        """Returns the smallest annotation whose edge is within ``reach``, else whose body it is in."""
         found = self.all_at(x, y, reach=reach)
         return found[0] if found else Hit()
 
