@@ -1,0 +1,1 @@
+"""A small renderer for the sample pictures: height fields seen from above, lit by one lamp."""
