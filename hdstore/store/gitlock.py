@@ -1,0 +1,129 @@
+"""Git's own lock of a file: ``<file>.lock`` holds the new content and is renamed over the file.
+
+Taking it keeps other programs (a ``git push`` into this repository) from replacing the file at the same time. Unlike
+git's, ours does not survive its holder: it is a hard link to a file in our ``tmp``, so who finds a link to one of
+those files, while holding our own lock that every hdstore process takes first, knows that its maker is dead.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hdstore.errors import LockTimeoutError
+from hdstore.store import files
+from hdstore.store.locks import backoff
+
+__all__ = ["GitLock"]
+
+_KIND = "gitlock"
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
+
+
+class GitLock:
+    """Holds git's lock of ``target`` inside ``with``; ``write`` prepares the new content, ``commit`` replaces the file.
+
+    The caller holds the hdstore lock that belongs to ``target``.
+    """
+
+    def __init__(self, target: Path, tmp: Path, *, timeout: float = 10.0) -> None:
+        self._target = target
+        self._path = target.with_name(target.name + ".lock")
+        self._tmp = tmp
+        self._timeout = timeout
+        self._aside: Path | None = None
+        self._descriptor: int | None = None
+        self._committed = False
+
+    def __enter__(self) -> Self:
+        with files.storage_errors(f"lock {self._target}"):
+            for _ in backoff(self._timeout):
+                if self._take():
+                    return self
+        raise LockTimeoutError(
+            f"Waited {self._timeout:g} seconds to change {self._target}, but another program holds {self._path}; "
+            "wait for it to finish, or remove that file if no program is using the repository."
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release()
+
+    def write(self, data: bytes) -> None:
+        """Prepares the new content; it is on the disk when this returns."""
+        assert self._descriptor is not None
+        files.write_all(self._descriptor, data)
+        files.flush(self._descriptor, self._path)
+
+    def commit(self) -> None:
+        """Replaces the file by what was written; this is on the disk when it returns."""
+        files.rename(self._path, self._target)
+        # From here on, a lock of this name is somebody else's.
+        self._committed = True
+        files.flush_folder(self._target.parent)
+        self._release()
+
+    def _take(self) -> bool:
+        files.make_folders(self._target.parent)
+        aside = files.new_name(self._tmp, _KIND)
+        descriptor = files.open_new(aside)
+        try:
+            files.step("link", self._path)
+            try:
+                os.link(aside, self._path)
+                self._aside, self._descriptor = aside, descriptor
+                return True
+            except FileExistsError:
+                self._remove_stale()
+            except FileNotFoundError:
+                pass  # another process just removed the empty folder: made again in the next round
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                self._descriptor = self._take_without_link()
+                return self._descriptor is not None
+            return False
+        finally:
+            if self._aside is None:
+                os.close(descriptor)
+                aside.unlink()
+
+    def _take_without_link(self) -> int | None:
+        try:
+            return files.open_new(self._path)
+        except FileExistsError:
+            return None
+
+    def _remove_stale(self) -> None:
+        try:
+            found = self._path.lstat()
+        except FileNotFoundError:
+            return
+        if found.st_nlink < 2:
+            return
+        with os.scandir(self._tmp) as entries:
+            ours = [
+                entry for entry in entries if entry.name.startswith(_KIND) and entry.inode() == found.st_ino
+            ]
+        if ours:
+            files.remove(self._path)
+            files.remove(Path(ours[0].path))
+
+    def _release(self) -> None:
+        if self._descriptor is None:
+            return
+        os.close(self._descriptor)
+        self._descriptor = None
+        # The lock goes first: a link in tmp without it is litter, the other way round it would block for ever.
+        if not self._committed:
+            with suppress(FileNotFoundError):
+                self._path.unlink()
+        if self._aside is not None:
+            with suppress(FileNotFoundError):
+                self._aside.unlink()
+            self._aside = None

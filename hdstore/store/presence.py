@@ -1,0 +1,154 @@
+"""Which objects a repository has, answered without reading them.
+
+libgit2 answers this too, but a writer must also keep what it relies on from being collected: an object that is there
+already is not written again, so its file's time is renewed instead, as git does.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from hdstore.errors import DamagedError
+from hdstore.store import files
+
+__all__ = ["PackIndex", "Presence", "loose_path"]
+
+_MAGIC = b"\xfftOc\x00\x00\x00\x02"
+_FANOUT_END = 8 + 1024
+_FANOUT = struct.Struct(">256I")
+
+
+def loose_path(objects: Path, oid: str) -> Path:
+    """Returns where a loose object lies."""
+    return objects / oid[:2] / oid[2:]
+
+
+class PackIndex:
+    """The sorted object ids of one pack, looked up in its ``.idx`` (version 2) without loading it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.pack = path.with_suffix(".pack")
+        with files.storage_errors(f"read {path}"):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                size = os.fstat(descriptor).st_size
+                if size < _FANOUT_END + 40:
+                    raise DamagedError(f"The pack index {path} is too short; run a check of the repository.")
+                self._map = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
+            finally:
+                os.close(descriptor)
+        if self._map[:8] != _MAGIC:
+            raise DamagedError(
+                f"The pack index {path} is not of version 2; run git's repack on the repository."
+            )
+        self._fanout = _FANOUT.unpack_from(self._map, 8)
+        self.count = self._fanout[255]
+        in_order = all(a <= b for a, b in zip(self._fanout, self._fanout[1:], strict=False))
+        if not in_order or size < _FANOUT_END + self.count * 28 + 40:
+            raise DamagedError(f"The pack index {path} contradicts itself; run a check of the repository.")
+
+    def __contains__(self, oid: bytes) -> bool:
+        first = oid[0]
+        low = self._fanout[first - 1] if first else 0
+        high = self._fanout[first]
+        data = self._map
+        while low < high:
+            middle = (low + high) >> 1
+            start = _FANOUT_END + middle * 20
+            found = data[start : start + 20]
+            if found < oid:
+                low = middle + 1
+            elif found > oid:
+                high = middle
+            else:
+                return True
+        return False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(_FANOUT_END, _FANOUT_END + self.count * 20, 20):
+            yield self._map[start : start + 20]
+
+
+class Presence:
+    """The objects of one ``objects`` folder; for use by one thread at a time."""
+
+    def __init__(self, objects: Path) -> None:
+        self._objects = objects
+        self._folder = objects / "pack"
+        self._packs: dict[str, PackIndex] = {}
+        self._seen: int | None = None
+        self._fresh: set[str] = set()
+
+    def refresh(self) -> None:
+        """Looks at the folder of packs again, and forgets what has been renewed."""
+        self._fresh.clear()
+        self._scan()
+
+    def packs(self) -> list[PackIndex]:
+        """Returns the indexes of all packs that are there now."""
+        self._scan()
+        return list(self._packs.values())
+
+    def has(self, oid: str) -> bool:
+        """Says whether the object is there, loose or in a pack."""
+        if os.path.exists(f"{self._objects}/{oid[:2]}/{oid[2:]}"):
+            return True
+        self._scan_if_moved()
+        if self._pack_of(oid) is not None:
+            return True
+        self._scan()
+        return self._pack_of(oid) is not None
+
+    def renew(self, oid: str) -> bool:
+        """Says whether the object is there and may be relied on: the time of its file has been renewed.
+
+        The caller has called ``refresh`` under a lock that keeps packs from being removed.
+        """
+        try:
+            os.utime(f"{self._objects}/{oid[:2]}/{oid[2:]}")
+        except OSError:
+            pass  # absent, or another member's in a shared repository: then it is simply written again
+        else:
+            return True
+        index = self._pack_of(oid)
+        if index is None:
+            return False
+        if index.path.name not in self._fresh:
+            try:
+                os.utime(index.pack)
+            except OSError:
+                return False
+            self._fresh.add(index.path.name)
+        return True
+
+    def _pack_of(self, oid: str) -> PackIndex | None:
+        raw = bytes.fromhex(oid)
+        for index in self._packs.values():
+            if raw in index:
+                return index
+        return None
+
+    def _scan_if_moved(self) -> None:
+        with suppress(FileNotFoundError):
+            if self._folder.stat().st_mtime_ns != self._seen:
+                self._scan()
+
+    def _scan(self) -> None:
+        with files.storage_errors(f"list {self._folder}"):
+            try:
+                self._seen = self._folder.stat().st_mtime_ns
+                names = set(os.listdir(self._folder))
+            except FileNotFoundError:
+                names = set()
+        wanted = {name for name in names if name.endswith(".idx") and name[:-4] + ".pack" in names}
+        kept = {name: index for name, index in self._packs.items() if name in wanted}
+        for name in wanted - kept.keys():
+            with suppress(FileNotFoundError):
+                kept[name] = PackIndex(self._folder / name)
+        self._packs = kept

@@ -1,0 +1,35 @@
+"""Names of refs: what git allows, and their form as the name of one file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from urllib.parse import quote
+
+from hdstore.errors import InvalidValueError
+
+__all__ = ["check_ref_name", "file_name_of"]
+
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|[./]$")
+_LONGEST = 1000
+
+
+def check_ref_name(name: str) -> str:
+    """Returns ``name`` when it may name a ref: ``HEAD``, or below ``refs/`` and in git's rules."""
+    if name == "HEAD":
+        return name
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        size = _LONGEST + 1
+    if not name.startswith("refs/") or _FORBIDDEN.search(name) or size > _LONGEST:
+        raise InvalidValueError(f"{name!r} can not be the name of a ref.")
+    return name
+
+
+def file_name_of(ref: str) -> str:
+    """Returns the name of the lock file of a ref: readable, and different for different refs."""
+    name = quote(ref, safe="")
+    if len(name) > 200:
+        name = name[:150] + "-" + hashlib.sha1(ref.encode(), usedforsecurity=False).hexdigest()
+    return name
