@@ -1,0 +1,1 @@
+"""hdstore: git for dataset metadata."""

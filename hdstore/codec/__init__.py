@@ -7,14 +7,14 @@ Sits on the model; knows no store. ``docs/format.md`` describes the bytes.
 from __future__ import annotations
 
 from hdstore.codec.documents import (
+    decode_dataset,
     decode_schema,
     decode_stats,
     decode_version,
-    document_json,
+    encode_dataset,
     encode_schema,
     encode_stats,
     encode_version,
-    json_document,
 )
 from hdstore.codec.frames import (
     complete_ids,
@@ -31,12 +31,13 @@ from hdstore.codec.leaves import decode_leaf, join_leaf, leaf_count, split_leaf
 
 __all__ = [
     "complete_ids",
+    "decode_dataset",
     "decode_frame",
     "decode_leaf",
     "decode_schema",
     "decode_stats",
     "decode_version",
-    "document_json",
+    "encode_dataset",
     "encode_frame",
     "encode_schema",
     "encode_stats",
@@ -48,7 +49,6 @@ __all__ = [
     "frame_to_json",
     "is_canonical_frame",
     "join_leaf",
-    "json_document",
     "leaf_count",
     "split_leaf",
 ]

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from hdstore.errors import DamagedError, InvalidValueError
-from hdstore.model import Schema, Stats, VersionDocument, check_metadata, check_schema
+from hdstore.model import DatasetDocument, Schema, Stats, VersionDocument, check_metadata, check_schema
 
 __all__ = [
+    "decode_dataset",
     "decode_schema",
     "decode_stats",
     "decode_version",
-    "document_json",
+    "encode_dataset",
     "encode_schema",
     "encode_stats",
     "encode_version",
-    "json_document",
 ]
 
 _T = TypeVar("_T", Schema, Stats, VersionDocument)
@@ -77,21 +77,20 @@ def decode_stats(data: bytes) -> Stats:
     return _decode(data, _stats_decoder, "statistics")
 
 
-def document_json(document: dict[str, Any]) -> bytes:
-    """Returns canonical JSON: sorted keys, two blanks of indent, UTF-8, a newline at the end, so git merges by line."""
+def encode_dataset(document: DatasetDocument) -> bytes:
+    """Returns canonical JSON: sorted keys, two blanks of indent, UTF-8, a newline at the end."""
+    check_metadata(document.metadata, f"dataset {document.name!r}")
     try:
-        text = json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
+        plain = msgspec.to_builtins(msgspec.convert(msgspec.to_builtins(document), DatasetDocument))
+        text = json.dumps(plain, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
         return text.encode() + b"\n"
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidValueError(f"This document can not be written as JSON: {error}.") from error
+    except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
+        raise InvalidValueError(f"The dataset can not be stored: {error}.") from error
 
 
-def json_document(data: bytes, what: str) -> dict[str, Any]:
-    """Returns the JSON object in ``data``; raises DamagedError naming ``what`` when it holds none."""
+def decode_dataset(data: bytes, what: str) -> DatasetDocument:
+    """Returns the dataset's document in ``data``; raises DamagedError naming ``what`` when it holds none."""
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise DamagedError(f"The document {what} is not JSON: {error}.") from error
-    if not isinstance(document, dict):
-        raise DamagedError(f"The document {what} is not a JSON object.")
-    return document
+        return msgspec.json.decode(data, type=DatasetDocument)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise DamagedError(f"The document {what} is not a dataset's: {error}.") from error

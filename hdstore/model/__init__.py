@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hdstore.model.annotation import Annotation, Metadata
+from hdstore.model.catalog import DatasetDocument, VersionRecord
 from hdstore.model.change import replace
 from hdstore.model.edit import (
     AddAnnotation,
@@ -51,6 +52,7 @@ __all__ = [
     "Box3D",
     "Changes",
     "Commit",
+    "DatasetDocument",
     "Edit",
     "Ellipse",
     "Frame",
@@ -86,6 +88,7 @@ __all__ = [
     "Timestamp",
     "VersionDocument",
     "VersionEdit",
+    "VersionRecord",
     "check_frame",
     "check_frame_id",
     "check_metadata",

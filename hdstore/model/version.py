@@ -41,13 +41,14 @@ class VersionDocument(
 ):
     """What a version says of itself inside its own tree; read-only once it is published.
 
-    ``created`` is seconds since 1970 in UTC.
+    ``created`` is seconds since 1970 in UTC; ``parents`` are the ids of the versions it was made from.
     """
 
     created: int
     dataset_id: str
     id: str
     metadata: Metadata = msgspec.field(default_factory=dict)
+    parents: tuple[str, ...] = ()
 
 
 class LabelCount(

@@ -1,0 +1,465 @@
+"""The Merkle trie of frames: equal sets of frames have the equal tree id, whatever their history.
+
+A frame's key is BLAKE3 of its id. A group of keys that share a bit prefix is one leaf if it fits (at most 32 frames
+and 256 KiB, or a single frame), else it splits at the next bit. Four bits make one git tree, whose entries are named by
+their bits; a group of the whole set that fits is the leaf "root". ``docs/format.md`` gives the rule with an example.
+
+Writing goes bottom up and reads only what the changes touch; an untouched subtree is passed on by its id.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from hdstore.codec import frame_id_of, join_leaf, leaf_count, split_leaf
+from hdstore.errors import DamagedError
+from hdstore.ids import frame_key
+from hdstore.store.gitobjects import BLOB_MODE, TREE_MODE, Entry, decode_tree, encode_tree
+from hdstore.store.objects import Objects, Writer
+
+__all__ = [
+    "MAX_LEAF_BYTES",
+    "MAX_LEAF_FRAMES",
+    "ROOT_LEAF",
+    "ChangeSource",
+    "Item",
+    "MemoryChanges",
+    "Trie",
+    "fits",
+    "update",
+]
+
+MAX_LEAF_FRAMES = 32
+MAX_LEAF_BYTES = 256 * 1024
+ROOT_LEAF = "root"
+_BITS = 4
+"""Bits of a key that one git tree spans."""
+_KEY_BITS = 256
+
+Item: TypeAlias = tuple[bytes, bytes]
+"""A frame in a leaf: its key and its encoded bytes."""
+
+Entries: TypeAlias = dict[str, tuple[int, str]]
+"""The entries of one git tree of the trie by their bits: mode and object id."""
+
+
+def fits(count: int, size: int) -> bool:
+    """Says whether this many frames of this many bytes in all make one leaf."""
+    return count <= 1 or (count <= MAX_LEAF_FRAMES and size <= MAX_LEAF_BYTES)
+
+
+def items_of(leaf: bytes) -> list[Item]:
+    """Returns the frames of a leaf with their keys, in order."""
+    return [(frame_key(frame_id_of(raw)), raw) for raw in split_leaf(leaf)]
+
+
+class ChangeSource(Protocol):
+    """What is to change in one group of keys: for each key new bytes, or None to remove the frame."""
+
+    def __len__(self) -> int:
+        """Returns the number of changes."""
+
+    def split(self, depth: int) -> tuple[ChangeSource, ChangeSource]:
+        """Returns the changes whose key has 0, and those whose key has 1, at bit ``depth``."""
+
+    def load(self) -> MemoryChanges | None:
+        """Returns the changes in memory, sorted by key, or None while the group is too large to hold."""
+
+
+class MemoryChanges:
+    """Changes held in memory: keys in ascending order, each with new bytes or None."""
+
+    __slots__ = ("_hi", "_keys", "_lo", "_values")
+
+    def __init__(
+        self, keys: list[bytes], values: list[bytes | None], lo: int = 0, hi: int | None = None
+    ) -> None:
+        self._keys = keys
+        self._values = values
+        self._lo = lo
+        self._hi = len(keys) if hi is None else hi
+
+    @classmethod
+    def of(cls, changes: dict[bytes, bytes | None]) -> MemoryChanges:
+        """Returns the changes of a map from key to bytes or None."""
+        keys = sorted(changes)
+        return cls(keys, [changes[key] for key in keys])
+
+    def __len__(self) -> int:
+        return self._hi - self._lo
+
+    def split(self, depth: int) -> tuple[MemoryChanges, MemoryChanges]:
+        """Returns the two halves at bit ``depth``; all keys share the bits before it."""
+        middle = _middle(self._keys, self._lo, self._hi, depth)
+        return (
+            MemoryChanges(self._keys, self._values, self._lo, middle),
+            MemoryChanges(self._keys, self._values, middle, self._hi),
+        )
+
+    def load(self) -> MemoryChanges:
+        """Returns these changes: they are in memory."""
+        return self
+
+    def items(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Returns the changes in the order of their keys."""
+        for index in range(self._lo, self._hi):
+            yield self._keys[index], self._values[index]
+
+
+def _middle(keys: list[bytes], lo: int, hi: int, depth: int) -> int:
+    """Returns where the keys with a 1 at bit ``depth`` begin."""
+    if lo >= hi:
+        return lo
+    byte, bit = divmod(depth, 8)
+    first = keys[lo]
+    boundary = first[:byte] + bytes(((first[byte] >> (8 - bit) << (8 - bit)) | (0x80 >> bit),))
+    return bisect_left(keys, boundary, lo, hi)
+
+
+# What stands at one group of keys: nothing, a stored leaf, frames in memory, the entries of a split group inside the
+# current git tree, or a stored subtree (only where a git tree ends).
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    oid: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    items: list[Item]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    entries: Entries
+
+
+@dataclass(frozen=True, slots=True)
+class _Subtree:
+    oid: str
+
+
+_Group: TypeAlias = _Leaf | _Items | _Split | _Subtree | None
+
+OnChange: TypeAlias = Callable[[bytes, bytes | None, bytes | None], None]
+"""Called with key, old bytes and new bytes for every change, also where both are equal."""
+
+
+def update(
+    objects: Objects, writer: Writer, base: str | None, changes: ChangeSource, on_change: OnChange
+) -> str:
+    """Returns the id of the tree that has ``changes`` made to the tree ``base`` (None: the empty one).
+
+    New leaves and trees go to ``writer``. The result depends on the resulting set of frames alone.
+    """
+    return _Update(objects, writer, on_change).run(base, changes)
+
+
+class _Update:
+    """One pass of changes over one trie."""
+
+    def __init__(self, objects: Objects, writer: Writer, on_change: OnChange) -> None:
+        self._objects = objects
+        self._writer = writer
+        self._on_change = on_change
+
+    def run(self, base: str | None, changes: ChangeSource) -> str:
+        entries = _read_entries(self._objects, base) if base else {}
+        if not len(changes) and base:
+            return base
+        group: _Group
+        if ROOT_LEAF in entries:
+            group = _Leaf(entries[ROOT_LEAF][1])
+        else:
+            group = _Split(entries) if entries else None
+        result = self._node(0, "", group, changes)
+        if result is None:
+            return self._write_tree({})
+        if isinstance(result, _Split):
+            return self._write_tree(result.entries)
+        return self._write_tree({ROOT_LEAF: self._leaf_entry(result)})
+
+    def _node(self, depth: int, bits: str, group: _Group, changes: ChangeSource) -> _Group:
+        """Returns what the group of prefix ``depth`` bits becomes; ``bits`` is the part inside the current git tree."""
+        if not len(changes):
+            if isinstance(group, _Items):
+                return self._build(depth, bits, group.items, group.size)
+            return group
+        if isinstance(group, _Subtree):
+            group = _Split(_read_entries(self._objects, group.oid))
+            return self._level(depth, group, changes)
+        if len(bits) == _BITS and not (isinstance(group, _Leaf | _Items) or group is None):
+            raise DamagedError("A tree of frames names more than four bits.")
+        loaded = changes.load()
+        if group is None or isinstance(group, _Leaf | _Items):
+            items = self._load(group)
+            if loaded is not None:
+                merged = self._merge(items, loaded)
+                return self._build(depth, bits, merged, _size(merged))
+            if len(bits) == _BITS:
+                return self._level(depth, _Items(items, _size(items)) if items else None, changes)
+            left, right = _halves(items, depth)
+        else:
+            left, right = _children(group.entries, bits)
+        zero, one = changes.split(depth)
+        return self._join(
+            bits,
+            self._node(depth + 1, bits + "0", left, zero),
+            self._node(depth + 1, bits + "1", right, one),
+        )
+
+    def _level(self, depth: int, group: _Group, changes: ChangeSource) -> _Group:
+        """Works on the group that begins a new git tree; a split result becomes that tree."""
+        result = self._node(depth, "", group, changes)
+        return _Subtree(self._write_tree(result.entries)) if isinstance(result, _Split) else result
+
+    def _build(self, depth: int, bits: str, items: list[Item], size: int) -> _Group:
+        """Returns the group of these frames, written as far as it does not fit one leaf."""
+        if not items:
+            return None
+        if fits(len(items), size):
+            return _Items(items, size)
+        if depth >= _KEY_BITS:
+            raise DamagedError("Two frames have the same key.")
+        if len(bits) == _BITS:
+            split = self._build(depth, "", items, size)
+            assert isinstance(split, _Split)
+            return _Subtree(self._write_tree(split.entries))
+        left, right = _halves(items, depth)
+        return self._join(
+            bits,
+            self._build(depth + 1, bits + "0", left.items, left.size) if left else None,
+            self._build(depth + 1, bits + "1", right.items, right.size) if right else None,
+        )
+
+    def _join(self, bits: str, left: _Group, right: _Group) -> _Group:
+        """Returns the group of two halves: one leaf where both fit together, else their entries."""
+        if left is None and right is None:
+            return None
+        whole = self._collapse(left, right)
+        if whole is not None:
+            return whole
+        entries: Entries = {}
+        for half, name in ((left, bits + "0"), (right, bits + "1")):
+            if isinstance(half, _Split):
+                entries.update(half.entries)
+            elif isinstance(half, _Subtree):
+                entries[name] = (TREE_MODE, half.oid)
+            elif half is not None:
+                entries[name] = self._leaf_entry(half)
+        return _Split(entries)
+
+    def _collapse(self, left: _Group, right: _Group) -> _Group:
+        """Returns both halves as one leaf if they fit, else None; a stored leaf is read only where it decides."""
+        if isinstance(left, _Split | _Subtree) or isinstance(right, _Split | _Subtree):
+            return None
+        if left is None:
+            return right
+        if right is None:
+            return left
+        if isinstance(left, _Leaf) and isinstance(right, _Leaf):
+            return None  # both stand as they stood, and they stood apart
+        count = size = 0
+        for half in (left, right):
+            if isinstance(half, _Items):
+                count += len(half.items)
+                size += half.size
+            else:
+                stored = self._objects.read(half.oid, "blob")
+                count += leaf_count(stored)
+                size += len(stored)
+        if count > MAX_LEAF_FRAMES:
+            return None
+        if size > MAX_LEAF_BYTES + 10:  # a stored leaf is counted with its header of at most 5 bytes
+            return None
+        items = self._load(left) + self._load(right)
+        size = _size(items)
+        return _Items(items, size) if fits(len(items), size) else None
+
+    def _merge(self, items: list[Item], changes: MemoryChanges) -> list[Item]:
+        """Returns the items with the changes made, in key order."""
+        merged = dict(items)
+        for key, new in changes.items():
+            self._on_change(key, merged.get(key), new)
+            if new is None:
+                merged.pop(key, None)
+            else:
+                merged[key] = new
+        return sorted(merged.items())
+
+    def _load(self, group: _Leaf | _Items | None) -> list[Item]:
+        if group is None:
+            return []
+        if isinstance(group, _Items):
+            return group.items
+        return items_of(self._objects.read(group.oid, "blob"))
+
+    def _leaf_entry(self, group: _Leaf | _Items | _Subtree) -> tuple[int, str]:
+        if isinstance(group, _Items):
+            return BLOB_MODE, self._writer.write("blob", join_leaf([raw for _, raw in group.items]))
+        if isinstance(group, _Subtree):
+            raise DamagedError("A tree of frames stands where a leaf must.")
+        return BLOB_MODE, group.oid
+
+    def _write_tree(self, entries: Entries) -> str:
+        listed = [Entry(mode, name, oid) for name, (mode, oid) in entries.items()]
+        return self._writer.write("tree", encode_tree(listed))
+
+
+def _size(items: list[Item]) -> int:
+    return sum(len(raw) for _, raw in items)
+
+
+def _halves(items: list[Item], depth: int) -> tuple[_Items | None, _Items | None]:
+    """Returns the items with 0, and those with 1, at bit ``depth``."""
+    byte, mask = depth >> 3, 0x80 >> (depth & 7)
+    lo, hi = 0, len(items)
+    while lo < hi:
+        middle = (lo + hi) >> 1
+        if items[middle][0][byte] & mask:
+            hi = middle
+        else:
+            lo = middle + 1
+    left, right = items[:lo], items[lo:]
+    return (
+        _Items(left, _size(left)) if left else None,
+        _Items(right, _size(right)) if right else None,
+    )
+
+
+def _children(entries: Entries, bits: str) -> tuple[_Group, _Group]:
+    """Returns the two halves of the split group of prefix ``bits`` inside one git tree."""
+    return _child(entries, bits + "0"), _child(entries, bits + "1")
+
+
+def _child(entries: Entries, bits: str) -> _Group:
+    entry = entries.get(bits)
+    if entry is not None:
+        mode, oid = entry
+        return _Subtree(oid) if mode == TREE_MODE else _Leaf(oid)
+    inside = {name: entry for name, entry in entries.items() if name.startswith(bits)}
+    return _Split(inside) if inside else None
+
+
+def _read_entries(objects: Objects, oid: str) -> Entries:
+    """Returns the entries of one git tree of the trie by their bits."""
+    return {entry.name: (entry.mode, entry.oid) for entry in decode_tree(objects.read(oid, "tree"))}
+
+
+class Trie:
+    """Read access to one tree of frames."""
+
+    def __init__(self, objects: Objects, tree: str) -> None:
+        self._objects = objects
+        self._trees: dict[str, Entries] = {}
+        self.tree = tree
+
+    def find(self, key: bytes) -> bytes | None:
+        """Returns the encoded frame of this key, or None."""
+        leaf = self._leaf_of(key)
+        if leaf is None:
+            return None
+        for found, raw in items_of(self._objects.read(leaf, "blob")):
+            if found == key:
+                return raw
+        return None
+
+    def _leaf_of(self, key: bytes) -> str | None:
+        oid = self.tree
+        for level in range(_KEY_BITS // _BITS):
+            entries = self._entries(oid)
+            nibble = key[level >> 1] >> (0 if level & 1 else 4) & 0x0F
+            name = f"{nibble:04b}"
+            if level == 0 and ROOT_LEAF in entries:
+                return entries[ROOT_LEAF][1]
+            for length in range(1, _BITS + 1):
+                entry = entries.get(name[:length])
+                if entry is not None:
+                    mode, oid = entry
+                    if mode == BLOB_MODE:
+                        return oid
+                    break
+            else:
+                return None
+        raise DamagedError("A tree of frames is deeper than its keys are long.")
+
+    def _entries(self, oid: str) -> Entries:
+        # A million frames have some four thousand trees: all of them fit, and a look-up then reads one leaf.
+        entries = self._trees.get(oid)
+        if entries is None:
+            entries = self._trees[oid] = _read_entries(self._objects, oid)
+        return entries
+
+    def leaves(self) -> Iterator[str]:
+        """Returns the ids of all leaves, in key order; reads trees only."""
+        yield from self._leaves(self.tree, 0)
+
+    def _leaves(self, oid: str, level: int) -> Iterator[str]:
+        if level > _KEY_BITS // _BITS:
+            raise DamagedError("A tree of frames is deeper than its keys are long.")
+        entries = _read_entries(self._objects, oid)
+        # Names are prefix-free bits, so their text order is the order of the keys.
+        for name in sorted(entries):
+            mode, child = entries[name]
+            if mode == TREE_MODE:
+                yield from self._leaves(child, level + 1)
+            else:
+                yield child
+
+    def leaf_blobs(self) -> Iterator[bytes]:
+        """Returns the bytes of all leaves, in key order."""
+        for oid in self.leaves():
+            yield self._objects.read(oid, "blob")
+
+    def diff(self, other: Trie) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
+        """Returns key, bytes here and bytes in ``other`` of every frame that differs; equal subtrees are skipped."""
+        if self.tree != other.tree:
+            yield from self._diff(
+                _read_entries(self._objects, self.tree), _read_entries(self._objects, other.tree)
+            )
+
+    def _diff(
+        self, ours: Entries, theirs: Entries
+    ) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
+        for name in sorted(ours.keys() & theirs.keys()):
+            mine, other = ours[name], theirs[name]
+            if mine == other:
+                del ours[name], theirs[name]
+            elif mine[0] == other[0] == TREE_MODE:
+                del ours[name], theirs[name]
+                yield from self._diff(
+                    _read_entries(self._objects, mine[1]), _read_entries(self._objects, other[1])
+                )
+        # What is left has different shapes on the two sides: leaves are held, subtrees streamed past them.
+        mine_held = self._held(ours)
+        theirs_held = self._held(theirs)
+        for key, raw in self._streamed(ours):
+            found = theirs_held.pop(key, None)
+            if found != raw:
+                yield key, raw, found
+        for key, raw in self._streamed(theirs):
+            found = mine_held.pop(key, None)
+            if found != raw:
+                yield key, found, raw
+        for key in sorted(mine_held.keys() | theirs_held.keys()):
+            before, after = mine_held.get(key), theirs_held.get(key)
+            if before != after:
+                yield key, before, after
+
+    def _held(self, entries: Entries) -> dict[bytes, bytes]:
+        held: dict[bytes, bytes] = {}
+        for mode, oid in entries.values():
+            if mode != TREE_MODE:
+                held.update(items_of(self._objects.read(oid, "blob")))
+        return held
+
+    def _streamed(self, entries: Entries) -> Iterator[Item]:
+        for mode, oid in entries.values():
+            if mode == TREE_MODE:
+                for blob in Trie(self._objects, oid).leaf_blobs():
+                    yield from items_of(blob)

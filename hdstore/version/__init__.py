@@ -1,0 +1,22 @@
+"""Versions: what a commit holds, and how edits make the next commit of a draft."""
+
+from __future__ import annotations
+
+from hdstore.version.building import Batch, Built, build_edits, overlay, write_commit, write_tree
+from hdstore.version.counting import Tally, count_frame, merge_counts
+from hdstore.version.state import VersionState, commit_of, history
+
+__all__ = [
+    "Batch",
+    "Built",
+    "Tally",
+    "VersionState",
+    "build_edits",
+    "commit_of",
+    "count_frame",
+    "history",
+    "merge_counts",
+    "overlay",
+    "write_commit",
+    "write_tree",
+]
