@@ -1,0 +1,191 @@
+"""What repository, dataset and version handles share: the open stores, the catalog, and the one way to change each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hdstore.errors import NotFoundError, ReadOnlyError
+from hdstore.media import Media, Roots
+from hdstore.model import Author, DatasetDocument, Status, VersionRecord, replace
+from hdstore.store import (
+    CATALOG_REF,
+    Catalog,
+    Layout,
+    Objects,
+    Refs,
+    RefUpdate,
+    Writer,
+    write_catalog,
+)
+from hdstore.version import VersionState, commit_of
+
+__all__ = ["Core", "draft_ref", "published_ref"]
+
+SMALL_CHANGE = 64
+"""Up to how many changed frames a save is written as loose objects; more go to a pack."""
+
+
+def draft_ref(dataset_id: str, version_id: str) -> str:
+    """Returns the branch of a draft."""
+    return f"refs/heads/{dataset_id}/{version_id}"
+
+
+def published_ref(dataset_id: str, version_id: str) -> str:
+    """Returns the tag of a published version."""
+    return f"refs/tags/{dataset_id}/{version_id}"
+
+
+class Core:
+    """An open repository without its public face."""
+
+    def __init__(self, layout: Layout, author: Author, clock: Callable[[], float]) -> None:
+        self.layout = layout
+        self.author = author
+        self.clock = clock
+        self.objects = Objects(layout.hds)
+        self.refs = Refs(layout.hds)
+        self.roots = Roots(layout.local)
+        self.media = Media(layout.media, self.roots, layout.tmp, cache=layout.index)
+        self._catalog: Catalog | None = None
+
+    def recover(self) -> None:
+        """Finishes what a killed process left between two steps."""
+        self.refs.recover()
+
+    def after_save(self) -> None:
+        """Packs loose objects in the background once many have gathered."""
+        self.objects.pack_in_background()
+
+    def close(self) -> None:
+        """Waits for work in the background and lets go of open files."""
+        self.objects.close()
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds .hds."""
+        return self.layout.folder
+
+    def now(self) -> int:
+        """Returns the time in whole seconds since 1970."""
+        return int(self.clock())
+
+    def catalog(self) -> Catalog:
+        """Returns the catalog as it stands now."""
+        tip = self.refs.get(CATALOG_REF)
+        if tip is None:
+            raise NotFoundError(
+                f"The repository in {self.folder} has no catalog: it was not finished. Run init again."
+            )
+        if self._catalog is None or self._catalog.commit != tip:
+            self._catalog = Catalog(self.objects, tip)
+        return self._catalog
+
+    def document(self, dataset_id: str) -> DatasetDocument:
+        """Returns a dataset's document; raises NotFoundError once it is deleted."""
+        document = self.catalog().datasets.get(dataset_id)
+        if document is None or document.deleted:
+            raise NotFoundError(f"There is no dataset {dataset_id!r} any more; it was deleted.")
+        return document
+
+    @contextmanager
+    def changing(self, message: str, *refs: str) -> Iterator[Change]:
+        """Opens a change of the catalog and of ``refs``, all locked; what is collected moves when the block ends.
+
+        All refs move or none does, whatever happens to the process. An exception leaves everything as it was.
+        """
+        with self.refs.lock(CATALOG_REF, *refs):
+            # The objects are durable when the inner block ends; only then may refs name them.
+            with self.objects.loose() as writer:
+                change = Change(self, writer, self.catalog())
+                yield change
+                updates = change.finish(message)
+            self.refs.transaction(updates)
+
+    def ref_of(self, dataset_id: str, version_id: str) -> tuple[str, str, Status] | None:
+        """Returns name, value and status of a version's ref, or None; a tag goes before a branch of the same id."""
+        name = published_ref(dataset_id, version_id)
+        oid = self.refs.get(name)
+        if oid is not None:
+            return name, oid, Status.PUBLISHED
+        name = draft_ref(dataset_id, version_id)
+        oid = self.refs.get(name)
+        return (name, oid, Status.DRAFT) if oid is not None else None
+
+    def draft_tip(self, dataset_id: str, version_id: str) -> str:
+        """Returns the commit of a draft that is to be edited; raises ReadOnlyError for a published version."""
+        found = self.ref_of(dataset_id, version_id)
+        if found is None:
+            raise NotFoundError(f"There is no version {version_id!r} any more; it was deleted.")
+        _, oid, status = found
+        if status is Status.PUBLISHED:
+            raise ReadOnlyError(
+                f"Version {version_id!r} is published and can not be edited; create a child version and edit that."
+            )
+        return oid
+
+    def state(self, dataset_id: str, version_id: str) -> VersionState:
+        """Returns what a version holds now."""
+        found = self.ref_of(dataset_id, version_id)
+        if found is None:
+            raise NotFoundError(f"There is no version {version_id!r} any more; it was deleted.")
+        return VersionState(self.objects, commit_of(self.objects, found[1]))
+
+
+class Change:
+    """What one change of the catalog collects: documents, and moves of other refs before and after it."""
+
+    def __init__(self, core: Core, writer: Writer, catalog: Catalog) -> None:
+        self._core = core
+        self._catalog = catalog
+        self._documents: dict[str, DatasetDocument] = {}
+        self.writer = writer
+        self.moves: list[RefUpdate] = []
+        self.removals: list[RefUpdate] = []
+
+    @property
+    def datasets(self) -> dict[str, DatasetDocument]:
+        """The documents as this change would leave them."""
+        return {**self._catalog.datasets, **self._documents}
+
+    def document(self, dataset_id: str) -> DatasetDocument:
+        """Returns a dataset's document; raises NotFoundError once it is deleted."""
+        document = self.datasets.get(dataset_id)
+        if document is None or document.deleted:
+            raise NotFoundError(f"There is no dataset {dataset_id!r} any more; it was deleted.")
+        return document
+
+    def put(self, document: DatasetDocument) -> None:
+        """Adds a document or replaces the one of its id."""
+        self._documents[document.id] = document
+
+    def put_version(self, dataset_id: str, version_id: str, record: VersionRecord) -> None:
+        """Adds a version's record to its dataset or replaces it."""
+        document = self.document(dataset_id)
+        self.put(replace(document, versions={**document.versions, version_id: record}))
+
+    def record(self, dataset_id: str, version_id: str) -> VersionRecord:
+        """Returns a version's record; one that a pull brought without its name is called by its id."""
+        found = self.document(dataset_id).versions.get(version_id)
+        return found or VersionRecord(name=version_id)
+
+    def finish(self, message: str) -> list[RefUpdate]:
+        """Writes the catalog and returns the moves of all refs, in their order."""
+        updates = list(self.moves)
+        changed = [
+            document
+            for document in self._documents.values()
+            if document != self._catalog.datasets.get(document.id)
+        ]
+        if changed:
+            commit = write_catalog(
+                self.writer,
+                self._catalog,
+                changed,
+                author=self._core.author,
+                time=self._core.now(),
+                message=message,
+            )
+            updates.append(RefUpdate(CATALOG_REF, self._catalog.commit, commit))
+        return updates + self.removals

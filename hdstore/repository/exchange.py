@@ -1,0 +1,131 @@
+"""Files in and out of a version: what the readers and writers of formats give and take, put into drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hdstore.errors import InvalidInputError, NotFoundError, ReadOnlyError
+from hdstore.formats import READERS, WRITERS, ExportReport, Imported
+from hdstore.media import Media
+from hdstore.model import Changes, Frame, Metadata, Progress, Schema, replace
+from hdstore.repository.core import Core
+from hdstore.repository.dataset import FIRST_VERSION, Dataset
+from hdstore.repository.naming import quote_name, split_path
+from hdstore.repository.version import DatasetVersion
+
+if TYPE_CHECKING:
+    from hdstore.repository.repository import Repository
+
+__all__ = ["ImportReport", "export_files", "import_files"]
+
+SOURCE_KEY = "_src"
+"""The metadata key under which importers keep what a file said and no field holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did: the version it went to, what changed there, and what the reader wants to be known."""
+
+    version: DatasetVersion
+    changes: Changes
+    annotations: int
+    warnings: list[str] = field(default_factory=list)
+
+
+def import_files(
+    repository: Repository,
+    core: Core,
+    format: str,
+    path: Path,
+    *,
+    to: str,
+    images: str | Path | None,
+    media: str,
+    root: str | None,
+    progress: Progress | None,
+) -> ImportReport:
+    """Reads files of a format into a draft; see ``Repository.import_files``."""
+    reader = READERS.get(format)
+    if reader is None:
+        raise InvalidInputError(f"There is no reader for {format!r}; there are {', '.join(sorted(READERS))}.")
+    if not path.exists():
+        raise NotFoundError(f"There is nothing to import at {path}.")
+    if media not in ("link", "store"):
+        raise InvalidInputError(f"Media are linked or stored, say 'link' or 'store', not {media!r}.")
+    base = Path(images) if images is not None else None
+    linker = core.media.linker(policy=media, root=root, base=base or (path if path.is_dir() else path.parent))
+    # Everything is read and checked before anything is made, so a bad file leaves no empty dataset behind.
+    imported: Imported = reader(path, images=base, linker=linker, progress=progress)
+    target = _target(repository, to)
+    annotations = 0
+
+    def counted() -> Iterator[Frame]:
+        nonlocal annotations
+        for frame in imported.frames:
+            annotations += len(frame.annotations)
+            yield frame
+
+    def with_labels(schema: Schema) -> Schema:
+        masks = {**schema.mask_labels, **imported.schema.mask_labels}
+        return replace(schema.with_labels(*imported.schema.labels), mask_labels=masks)
+
+    def with_source(metadata: Metadata) -> Metadata:
+        if not imported.metadata:
+            return metadata
+        return {**metadata, SOURCE_KEY: {**metadata.get(SOURCE_KEY, {}), **imported.metadata}}
+
+    changes = target.add_frames(
+        counted(),
+        message=f"Import {format} from {path.name}",
+        schema=with_labels,
+        metadata=with_source,
+        progress=progress,
+    )
+    return ImportReport(target, changes, annotations, imported.warnings.messages())
+
+
+def _target(repository: Repository, to: str) -> DatasetVersion:
+    """Returns the draft an import goes to; what does not exist yet is made."""
+    dataset_name, version_name = split_path(to)
+    try:
+        dataset = repository.dataset(dataset_name)
+    except NotFoundError:
+        dataset = repository.create_dataset(dataset_name)
+    version = _find_or_create(dataset, version_name)
+    if not version.is_draft:
+        name = quote_name(dataset.name)
+        raise ReadOnlyError(
+            f"Version {version.path} is published and can not be imported into; make a child with"
+            f" 'hdstore version create {name}/NEW --parent {version.id}' and import into {name}/NEW"
+        )
+    return version
+
+
+def _find_or_create(dataset: Dataset, name: str) -> DatasetVersion:
+    try:
+        return dataset.version(name) if name else dataset.current()
+    except NotFoundError:
+        if not name and dataset.versions():
+            raise
+        return dataset.create_version(name or FIRST_VERSION)
+
+
+def export_files(
+    version: DatasetVersion, media: Media, format: str, path: Path, *, progress: Progress | None
+) -> ExportReport:
+    """Writes a version in a format; see ``Repository.export_files``."""
+    writer = WRITERS.get(format)
+    if writer is None:
+        raise InvalidInputError(f"There is no writer for {format!r}; there are {', '.join(sorted(WRITERS))}.")
+    state = version.state()
+    return writer(
+        path,
+        state.frames(),
+        schema=state.schema,
+        metadata=state.document.metadata.get(SOURCE_KEY, {}),
+        locate=lambda source: media.local_path(source.uri, hash=source.hash, size=source.size),
+        progress=progress,
+    )

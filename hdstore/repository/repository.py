@@ -1,0 +1,301 @@
+"""A repository: a folder with its versions in ``.hds``, opened, made or cloned."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from hdstore.errors import AlreadyExistsError, InvalidValueError, RepositoryNotFoundError
+from hdstore.ids import named_id
+from hdstore.media import Media, Roots
+from hdstore.model import (
+    Author,
+    DatasetDocument,
+    Metadata,
+    Progress,
+    VersionRecord,
+    check_metadata,
+    check_name,
+)
+from hdstore.repository.author import author_from_environment
+from hdstore.repository.checking import Finding, check_repository
+from hdstore.repository.cleaning import GcReport, collect_garbage
+from hdstore.repository.core import Core, draft_ref
+from hdstore.repository.dataset import FIRST_VERSION, Dataset, write_root
+from hdstore.repository.exchange import ImportReport, export_files, import_files
+from hdstore.repository.naming import find_one, match_tags, split_path
+from hdstore.repository.version import DatasetVersion
+from hdstore.formats import ExportReport
+from hdstore.store import CATALOG_REF, Layout, RefUpdate, write_catalog
+from hdstore.sync import Remotes, SyncReport, clone_into
+from hdstore.watch import Watcher, watch_refs
+
+__all__ = ["Repository", "clone", "init", "open_repository"]
+
+GRACE = 14 * 24 * 3600.0
+"""Seconds for which ``gc`` keeps what nothing reaches: another process may be about to name it."""
+
+
+class Repository:
+    """An open repository; a context manager, and safe to use from several threads."""
+
+    def __init__(self, layout: Layout, author: Author, clock: Callable[[], float] = time.time) -> None:
+        self._core = Core(layout, author, clock)
+        self._remotes = Remotes(layout, self._core.objects, self._core.refs)
+
+    def __repr__(self) -> str:
+        return f"<Repository {self.folder}>"
+
+    def __enter__(self) -> Repository:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Waits for work in the background and lets go of open files."""
+        self._core.close()
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds the repository."""
+        return self._core.folder
+
+    @property
+    def hds(self) -> Path:
+        """The folder .hds: a bare git repository with media and index inside."""
+        return self._core.layout.hds
+
+    @property
+    def author(self) -> Author:
+        """Who makes the changes of this handle."""
+        return self._core.author
+
+    @property
+    def media(self) -> Media:
+        """The media that are kept, and the way to those that are linked."""
+        return self._core.media
+
+    @property
+    def roots(self) -> Roots:
+        """The named places of this machine where linked media lie."""
+        return self._core.roots
+
+    # Datasets
+
+    def datasets(
+        self,
+        *,
+        partial_name: str | None = None,
+        project: str | None = None,
+        recursive: bool = True,
+        tags: Sequence[str] = (),
+        ids: Iterable[str] | None = None,
+        archived: bool = True,
+    ) -> list[Dataset]:
+        """Returns the datasets that meet all conditions, oldest first (rows 5, 6).
+
+        ``partial_name`` is a regular expression, ``tags`` a filter as ClearML writes it, ``project`` a path with
+        slashes (with its sub-projects unless ``recursive`` is False).
+        """
+        try:
+            pattern = re.compile(partial_name) if partial_name is not None else None
+        except re.error as error:
+            raise InvalidValueError(
+                f"The partial name {partial_name!r} is not a regular expression: {error}."
+            ) from error
+        wanted = None if ids is None else set(ids)
+        found = [
+            document
+            for document in self._core.catalog().datasets.values()
+            if not document.deleted
+            and (archived or not document.archived)
+            and (pattern is None or pattern.search(document.name))
+            and (wanted is None or document.id in wanted)
+            and (project is None or _in_project(document.project, project.strip("/"), recursive))
+            and (not tags or match_tags(document.tags, tags))
+        ]
+        found.sort(key=lambda document: (document.created, document.id))
+        return [Dataset(self._core, document.id) for document in found]
+
+    def dataset(self, name: str) -> Dataset:
+        """Returns the dataset of this id or name; raises NotFoundError or AmbiguousNameError."""
+        listed = [d for d in self._core.catalog().datasets.values() if not d.deleted]
+        found = find_one(name, listed, "dataset", "this repository")
+        return Dataset(self._core, found.id)
+
+    def create_dataset(
+        self,
+        name: str,
+        *,
+        project: str = "",
+        description: str = "",
+        tags: Iterable[str] = (),
+        metadata: Metadata | None = None,
+    ) -> Dataset:
+        """Makes a dataset with one empty draft named Current; raises AlreadyExistsError when the name is taken."""
+        check_name(name, "dataset")
+        check_metadata(metadata or {}, f"dataset {name!r}")
+        core = self._core
+        dataset_id, version_id = named_id(name), named_id(FIRST_VERSION)
+        ref = draft_ref(dataset_id, version_id)
+        with core.changing(f"Create dataset {name}", ref) as change:
+            for other in change.datasets.values():
+                if other.name == name and not other.deleted:
+                    raise AlreadyExistsError(f"There is a dataset {name!r} already: {other.id}")
+            commit = write_root(core, change.writer, dataset_id=dataset_id, version_id=version_id)
+            change.moves.append(RefUpdate(ref, None, commit))
+            change.put(
+                DatasetDocument(
+                    id=dataset_id,
+                    name=name,
+                    created=core.now(),
+                    project=project.strip("/"),
+                    description=description,
+                    tags=tuple(dict.fromkeys(tags)),
+                    metadata=metadata or {},
+                    versions={version_id: VersionRecord(name=FIRST_VERSION)},
+                )
+            )
+        return Dataset(core, dataset_id)
+
+    def version(self, path: str) -> DatasetVersion:
+        """Returns the version that ``DATASET/VERSION`` names, by names or ids; a slash in a name is written %2F."""
+        dataset, version = split_path(path)
+        if not version:
+            raise InvalidValueError(f"Say which version of {dataset!r}: DATASET/VERSION.")
+        return self.dataset(dataset).version(version)
+
+    # Files in and out
+
+    def import_files(
+        self,
+        format: str,
+        path: str | Path,
+        *,
+        to: str,
+        images: str | Path | None = None,
+        media: str = "link",
+        root: str | None = None,
+        progress: Progress | None = None,
+    ) -> ImportReport:
+        """Imports files of a format (coco, voc, yolo, folder) into a draft, as one commit.
+
+        ``to`` is ``DATASET/VERSION``, or ``DATASET`` for its draft Current; what does not exist is made. ``media`` says
+        whether media stay where they lie ("link", under the named ``root``) or are kept by the repository ("store").
+        Importing the same files again changes nothing.
+        """
+        return import_files(
+            self, self._core, format, Path(path), to=to, images=images, media=media, root=root, progress=progress
+        )
+
+    def export_files(
+        self, format: str, path: str | Path, *, source: str, progress: Progress | None = None
+    ) -> ExportReport:
+        """Exports the version ``source`` in a format (coco, yolo); the report says what the format could not hold."""
+        return export_files(self.version(source), self.media, format, Path(path), progress=progress)
+
+    # Other repositories
+
+    def remotes(self) -> dict[str, str]:
+        """Returns the other repositories known here: name to URL."""
+        return self._remotes.list()
+
+    def add_remote(self, name: str, url: str) -> None:
+        """Adds a remote; raises AlreadyExistsError when the name is taken."""
+        self._remotes.add(name, url)
+
+    def remove_remote(self, name: str) -> None:
+        """Forgets a remote and what was last seen of it."""
+        self._remotes.remove(name)
+
+    def push(self, remote: str = "origin", *, progress: Progress | None = None) -> SyncReport:
+        """Sends versions, catalog and kept media to a remote; raises DivergedError when it has gone on differently."""
+        return self._remotes.push(remote, self.media, progress=progress)
+
+    def pull(self, remote: str = "origin", *, progress: Progress | None = None) -> SyncReport:
+        """Brings what a remote has; raises DivergedError, and changes nothing, when both have gone on."""
+        return self._remotes.pull(remote, self.media, progress=progress)
+
+    # Care
+
+    def fsck(self, *, progress: Progress | None = None) -> list[Finding]:
+        """Verifies all that is stored and returns what is damaged, by name; an empty list means all is well."""
+        return check_repository(self._core, progress=progress)
+
+    def gc(self, *, grace: float = GRACE, progress: Progress | None = None) -> GcReport:
+        """Packs objects and removes what nothing reaches and is older than ``grace`` seconds."""
+        return collect_garbage(self._core, grace=grace, progress=progress)
+
+    def watch(self, on_change: Callable[[frozenset[str]], None]) -> Watcher:
+        """Calls ``on_change`` with the names of refs that moved, from a thread, until the watcher is stopped."""
+        return watch_refs(self.hds, on_change)
+
+
+def _in_project(project: str, wanted: str, recursive: bool) -> bool:
+    return project == wanted or (recursive and (not wanted or project.startswith(wanted + "/")))
+
+
+def init(
+    folder: str | Path = ".", *, shared: bool = False, author: Author | None = None
+) -> Repository:
+    """Makes a repository in a folder and opens it; raises AlreadyExistsError when there is one.
+
+    With ``shared``, all members of the folder's group may write to it.
+    """
+    author = author or author_from_environment()
+    layout = Layout(Path(folder).absolute())
+    layout.create(shared=shared)
+    repository = Repository(layout, author)
+    core = repository._core
+    with core.refs.lock(CATALOG_REF):
+        if core.refs.get(CATALOG_REF) is not None:
+            raise AlreadyExistsError(f"There is a repository in {layout.folder} already.")
+        with core.objects.loose() as writer:
+            commit = write_catalog(
+                writer, None, (), author=author, time=core.now(), message="Begin the catalog"
+            )
+        core.refs.update(RefUpdate(CATALOG_REF, None, commit))
+    return repository
+
+
+def open_repository(
+    folder: str | Path = ".", *, author: Author | None = None, trusted: bool = False
+) -> Repository:
+    """Opens the repository of a folder or of the nearest folder above it.
+
+    Raises RepositoryNotFoundError, or UntrustedError when it holds settings that could run programs or belongs to
+    another user (``trusted`` allows the latter). Finishes what a killed process left between two steps.
+    """
+    start = Path(folder).absolute()
+    for place in (start, *start.parents):
+        layout = Layout(place)
+        if layout.exists():
+            layout.check(trusted=trusted)
+            repository = Repository(layout, author or author_from_environment())
+            repository._core.recover()
+            return repository
+    raise RepositoryNotFoundError(
+        f"There is no repository in {start} or above it; make one with init or clone."
+    )
+
+
+def clone(
+    url: str | Path,
+    folder: str | Path,
+    *,
+    author: Author | None = None,
+    progress: Progress | None = None,
+) -> Repository:
+    """Copies a repository with all versions and kept media into a new folder and opens it."""
+    layout = Layout(Path(folder).absolute())
+    clone_into(str(url), layout, progress=progress)
+    return open_repository(layout.folder, author=author)
