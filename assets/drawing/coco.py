@@ -144,10 +144,13 @@ class Writer:
                 "file_name": f"{shot.name}.jpg",
                 "width": WIDTH,
                 "height": HEIGHT,
-                "place": shot.name.split("-")[0],
-                "light": shot.light,
-                "blurred": shot.blurred,
-                "captured_at": f"{date}T{hour:02}:{day * 7 % 60:02}:00",
+                "license": 1,
+                "attributes": {
+                    "place": shot.name.split("-")[0],
+                    "light": shot.light,
+                    "blurred": shot.blurred,
+                    "captured_at": f"{date}T{hour:02}:{day * 7 % 60:02}:00",
+                },
             }
         )
         if shot.name in UNLABELLED:
@@ -169,7 +172,7 @@ class Writer:
         if MISTAKES.get(shot.name) in ("a donut where there is none", "a donut found twice"):
             self._false_box(number, shot, table)
 
-    def _append(self, image: int, label: str, box: list[float], **fields: Any) -> None:
+    def _append(self, image: int, label: str, box: list[float], by: str, **fields: Any) -> None:
         self.annotations.append(
             {
                 "id": len(self.annotations) + 1,
@@ -179,6 +182,7 @@ class Writer:
                 "area": round(box[2] * box[3], 2),
                 "bbox": box,
                 **fields,
+                "attributes": {"by": by},
             }
         )
 
@@ -190,7 +194,7 @@ class Writer:
         else:
             fields = {}
         box = _disc_box(item) if not fields else _box(mask)
-        self._append(image, KINDS[type(item)], box, **fields, by="person")
+        self._append(image, KINDS[type(item)], box, "person", **fields)
 
     def _by_model(self, image: int, item: Item, mask: Flags, shot: Shot, rng: np.random.Generator) -> None:
         label = KINDS[type(item)]
@@ -206,7 +210,7 @@ class Writer:
         if wrong and wrong.startswith(f"a {label} called") and name not in self.corrections:
             self.corrections[name] = label
             label, score = "donut", {"waffle": 0.413, "coffee": 0.382}[label]
-        self._append(image, label, box, score=score, by="model")
+        self._append(image, label, box, "model", score=score)
 
     def _false_box(self, image: int, shot: Shot, table: Table) -> None:
         self.corrections[f"{shot.name}.jpg"] = None
@@ -216,7 +220,7 @@ class Writer:
         else:
             empty = table.x(385.0)
             box, score = [round(empty - 38, 2), 232.5, 76.0, 71.25], 0.331
-        self._append(image, "donut", box, score=score, by="model")
+        self._append(image, "donut", box, "model", score=score)
 
     def _crowd(self, image: int, table: Table) -> None:
         """Writes all small donuts of a heap as one region of run lengths."""
@@ -230,7 +234,7 @@ class Writer:
             counts = [0, *counts]
         rle = {"size": [HEIGHT, WIDTH], "counts": counts}
         box = _box(np.isin(table.scene.owner, numbers))
-        self._append(image, "donut", box, iscrowd=1, segmentation=rle, area=float(mask.sum()), by="person")
+        self._append(image, "donut", box, "person", iscrowd=1, segmentation=rle, area=float(mask.sum()))
 
 
 def _pixels(mask: Flags) -> float:
