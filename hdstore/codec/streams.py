@@ -1,7 +1,7 @@
 """Records one after the other in a stream: journals, exchanges of media, bundles. The only door to msgpack.
 
-A record is the MessagePack array [CRC-32 of the body, body], its body the MessagePack of a plain value. The checksum
-tells a record that was cut short or torn by a crash from one that was written whole.
+A record is the MessagePack array [CRC-32 of the body, body], its body the MessagePack of a plain value. The
+checksum tells a record that was cut short or torn by a crash from one that was written whole.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "b": "\b", '"': '"', "\\": "\\"}
 
 
 class Setting(NamedTuple):
-    """One line of the configuration; ``key`` is ``section[.subsection].name``, lower case but for the subsection."""
+    """One setting; ``key`` is ``section[.subsection].name``, in lower case but for the subsection."""
 
     key: str
     value: str
@@ -156,7 +156,7 @@ class Config:
         return next((setting.value for setting in reversed(self.settings()) if setting.key == key), None)
 
     def change(self, values: dict[str, str | None]) -> None:
-        """Sets the keys to their values; None removes a key. Other settings stay as they are, comments do not."""
+        """Sets keys to values; None removes a key. Other settings stay, comments do not."""
         for key in values:
             if not re.fullmatch(r"[a-z0-9-]+\.(?:[^\0\n]+\.)?[a-z][a-z0-9-]*", key):
                 raise InvalidValueError(f"{key!r} can not be the name of a setting.")

@@ -1,8 +1,8 @@
 """Writing to the disk so that a crash leaves the old state or the new one.
 
-Every change of the disk goes through here. New bytes are written under a name of their own, flushed, and renamed
-into place; the folder is flushed last. In a folder that its group may write and that hands its group on (a shared
-repository), what is made gets the group's rights too.
+Every change of the disk goes through here. New bytes are written under a name of their own, flushed, and
+renamed into place; the folder is flushed last. In a folder that its group may write and that hands its group
+on (a shared repository), what is made gets the group's rights too.
 """
 
 from __future__ import annotations
@@ -161,8 +161,8 @@ def make_folders(folder: Path, *, durable: bool = True) -> None:
 def write_file(path: Path, data: bytes, *, durable: bool = True, tmp: Path | None = None) -> None:
     """Puts ``data`` at ``path`` in one step, over what is there; the folder must exist.
 
-    The new file is prepared in ``tmp`` (on the same disk), else beside ``path``. When ``durable`` it is on the disk
-    before this returns.
+    The new file is prepared in ``tmp`` (on the same disk), else beside ``path``. When ``durable`` it is on
+    the disk before this returns.
     """
     with storage_errors(f"write {path}"):
         aside = new_name(tmp, "file") if tmp is not None else new_name(path.parent, f".{path.name}")

@@ -1,8 +1,9 @@
 """Git's own lock of a file: ``<file>.lock`` holds the new content and is renamed over the file.
 
-Taking it keeps other programs (a ``git push`` into this repository) from replacing the file at the same time. Unlike
-git's, ours does not survive its holder: it is a hard link to a file in our ``tmp``, so who finds a link to one of
-those files, while holding our own lock that every hdstore process takes first, knows that its maker is dead.
+Taking it keeps other programs (a ``git push`` into this repository) from replacing the file at the same time.
+Unlike git's, ours does not survive its holder: it is a hard link to a file in our ``tmp``, so who finds a
+link to one of those files, while holding our own lock that every hdstore process takes first, knows that its
+maker is dead.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EML
 
 
 class GitLock:
-    """Holds git's lock of ``target`` inside ``with``; ``write`` prepares the new content, ``commit`` replaces the file.
+    """Holds git's lock of ``target``; ``write`` prepares the new content, ``commit`` replaces the file.
 
     The caller holds the hdstore lock that belongs to ``target``.
     """
@@ -45,8 +46,8 @@ class GitLock:
                 if self._take():
                     return self
         raise LockTimeoutError(
-            f"Waited {self._timeout:g} seconds to change {self._target}, but another program holds {self._path}; "
-            "wait for it to finish, or remove that file if no program is using the repository."
+            f"Waited {self._timeout:g} seconds to change {self._target}, but another program holds "
+            f"{self._path}; wait for it to finish, or remove that file if no program is using the repository."
         )
 
     def __exit__(
@@ -119,7 +120,8 @@ class GitLock:
             return
         os.close(self._descriptor)
         self._descriptor = None
-        # The lock goes first: a link in tmp without it is litter, the other way round it would block for ever.
+        # The lock goes first: a link in tmp without it is litter, the other way round it would block for
+        # ever.
         if not self._committed:
             with suppress(FileNotFoundError):
                 self._path.unlink()

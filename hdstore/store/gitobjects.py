@@ -1,7 +1,7 @@
 """Git's objects as bytes: pure functions, checked in both directions.
 
-What is written passes ``git fsck --strict``. What is read may come from a stranger: anything that git would not have
-written raises DamagedError.
+What is written passes ``git fsck --strict``. What is read may come from a stranger: anything that git would
+not have written raises DamagedError.
 """
 
 from __future__ import annotations
@@ -153,8 +153,8 @@ def _signature(author: Author, time: int) -> bytes:
     name, email = author.name.strip(), author.email.strip()
     if not name or re.search(r"[<>\x00-\x1f]", name + email):
         raise InvalidValueError(
-            f"The author {author.name!r} <{author.email}> can not be written: a name must not be empty, and neither "
-            "name nor address may hold < > or control characters."
+            f"The author {author.name!r} <{author.email}> can not be written: a name must not be empty, and "
+            "neither name nor address may hold < > or control characters."
         )
     if not 0 <= time < _LAST_TIME:
         raise InvalidValueError(f"The time {time} can not be written: it must be seconds since 1970.")
@@ -246,7 +246,7 @@ class _Headers:
 
 
 def decode_commit(data: bytes) -> CommitObject:
-    """Returns the commit these bytes hold; headers that others add (signatures, encodings) are passed over."""
+    """Returns the commit these bytes hold; headers that others add (signatures) are passed over."""
     headers = _Headers(data, "commit")
     tree = headers.oid(b"tree")
     parents = []

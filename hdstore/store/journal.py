@@ -1,7 +1,7 @@
 """The journal of changes to several refs: what is to be done is written down before the first ref moves.
 
-A journal is one file, locked by its writer for as long as that lives. Found unlocked, its writer died, and whoever
-finds it finishes the work. A file that is not whole was never begun and is dropped.
+A journal is one file, locked by its writer for as long as that lives. Found unlocked, its writer died, and
+whoever finds it finishes the work. A file that is not whole was never begun and is dropped.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Layout:
         return (self.hds / "HEAD").is_file()
 
     def create(self, *, shared: bool = False) -> None:
-        """Makes an empty repository, or completes one whose making was cut short; leaves a whole one as it is.
+        """Makes an empty repository, or completes one whose making was cut short; a whole one stays as it is.
 
         A ``shared`` one can be written by all members of the folder's group.
         """

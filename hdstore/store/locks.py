@@ -38,8 +38,8 @@ def backoff(timeout: float) -> Iterator[None]:
 class Lock:
     """A lock file, held while inside ``with``; another holder is waited for up to ``timeout`` seconds.
 
-    ``what`` names the locked thing in the error. Holders of a ``shared`` lock exclude only those who want it alone.
-    The file stays: removing a lock file lets two processes hold "the" lock through two files.
+    ``what`` names the locked thing in the error. Holders of a ``shared`` lock exclude only those who want it
+    alone. The file stays: removing a lock file lets two processes hold "the" lock through two files.
     """
 
     def __init__(self, path: Path, *, timeout: float = 60.0, what: str = "", shared: bool = False) -> None:
@@ -69,8 +69,8 @@ class Lock:
             if self.try_acquire():
                 return
         raise LockTimeoutError(
-            f"Waited {self._timeout:g} seconds to change {self._what}, but another process or thread still holds "
-            f"{self._path}; wait for it to finish, or end it, and try again."
+            f"Waited {self._timeout:g} seconds to change {self._what}, but another process or thread still "
+            f"holds {self._path}; wait for it to finish, or end it, and try again."
         )
 
     def release(self) -> None:

@@ -1,7 +1,8 @@
 """Reading and writing git objects; the only door to libgit2's object database.
 
 Reading goes through libgit2 without a repository around it: only the ``objects`` folder is opened, so that no
-configuration of a stranger, of the user or of the system is ever read. Writing is our own (``loose``, ``pack``).
+configuration of a stranger, of the user or of the system is ever read. Writing is our own (``loose``,
+``pack``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pygit2
 
@@ -104,7 +105,8 @@ class Objects:
             ) from error
         except (ValueError, OSError, pygit2.GitError) as error:
             raise DamagedError(
-                f"The object {oid} in {self._folder} is damaged ({error}); fetch it from a remote or restore a copy."
+                f"The object {oid} in {self._folder} is damaged ({error}); fetch it from a remote or "
+                "restore a copy."
             ) from error
 
     def _read(self, oid: str) -> tuple[str, bytes]:
@@ -138,7 +140,7 @@ class Objects:
 
     @contextmanager
     def pack(self, progress: Progress | None = None) -> Iterator[Writer]:
-        """Yields a writer for many objects; at the end they are on the disk as one pack, after an exception none."""
+        """Yields a writer for many objects; at the end they are on the disk as one pack, or none on failure."""
         with self._writing() as presence:
             writer = PackWriter(self._folder / "pack", self._tmp, presence=presence, progress=progress)
             try:
@@ -158,7 +160,7 @@ class Objects:
 
     def merge_base(self, a: str, b: str) -> str | None:
         """Returns a best common ancestor of two commits, or None when they have none."""
-        base = self._graph(a, b).merge_base(a, b)
+        base: Any = self._graph(a, b).merge_base(a, b)
         return None if base is None else str(base)
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:

@@ -1,7 +1,7 @@
 """Writing many objects into one pack and its index (version 2), as they come.
 
-Objects are compressed lightly and not compared with each other: writing them stays as fast as the disk, and a later
-collection finds the differences. Compressing runs in a few threads; how much waits for them is bounded.
+Objects are compressed lightly and not compared with each other: writing them stays as fast as the disk, and a
+later collection finds the differences. Compressing runs in a few threads; how much waits for them is bounded.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Packed(NamedTuple):
 
 
 def _compress(kind: str, data: bytes) -> _Packed:
-    """Returns one entry of a pack: its type and size in git's variable-length form, then the deflated bytes."""
+    """Returns one entry of a pack: its type and size in git's variable-length form, then deflated bytes."""
     size = len(data)
     byte = _KINDS[kind] << 4 | size & 0x0F
     size >>= 4
@@ -198,7 +198,7 @@ class PackWriter:
             files.write_all(self._descriptor, data)
 
     def _seal(self, descriptor: int) -> bytes:
-        """Writes the number of objects into the header and the hash at the end, and flushes; returns the hash."""
+        """Writes the number of objects into the header and the hash at the end; returns the hash."""
         files.step("write", self._aside)
         os.pwrite(descriptor, struct.pack(">I", len(self._entries)), 8)
         os.lseek(descriptor, 0, os.SEEK_SET)

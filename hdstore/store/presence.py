@@ -1,7 +1,7 @@
 """Which objects a repository has, answered without reading them.
 
-libgit2 answers this too, but a writer must also keep what it relies on from being collected: an object that is there
-already is not written again, so its file's time is renewed instead, as git does.
+libgit2 answers this too, but a writer must also keep what it relies on from being collected: an object that
+is there already is not written again, so its file's time is renewed instead, as git does.
 """
 
 from __future__ import annotations
@@ -103,6 +103,10 @@ class Presence:
         if self._pack_of(oid) is not None:
             return True
         self._scan()
+        return self._pack_of(oid) is not None
+
+    def packed(self, oid: str) -> bool:
+        """Says whether one of the packs last looked at has the object."""
         return self._pack_of(oid) is not None
 
     def renew(self, oid: str) -> bool:

@@ -1,8 +1,9 @@
 """Refs: the only things in a repository that move.
 
-A ref moves by compare-and-swap. An hdstore process first takes our own lock of the ref, which the kernel frees when
-it dies, then git's, so that a ``git push`` into this repository and we do not lose each other's updates. Several refs
-move through a journal: either none of them moves, or all do, if need be by the hand of whoever comes next.
+A ref moves by compare-and-swap. An hdstore process first takes our own lock of the ref, which the kernel
+frees when it dies, then git's, so that a ``git push`` into this repository and we do not lose each other's
+updates. Several refs move through a journal: either none of them moves, or all do, if need be by the hand of
+whoever comes next.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Refs:
     # Reading
 
     def get(self, name: str) -> str | None:
-        """Returns the object a ref points to (an annotated tag's own id), or None when there is no such ref."""
+        """Returns the object a ref points to (for an annotated tag the tag's), or None when there is no such ref."""
         for _ in range(_DEPTH):
             check_ref_name(name)
             found = self._read_loose(name)
@@ -119,7 +120,7 @@ class Refs:
 
     @contextmanager
     def lock(self, *names: str, timeout: float = 60.0) -> Iterator[None]:
-        """Keeps other processes and threads from moving these refs; finishes first what a dead process began."""
+        """Keeps others from moving these refs; finishes first what a dead process began with them."""
         wanted = sorted(set(names))
         held = self._thread.held
         for _ in backoff(timeout):
@@ -128,7 +129,8 @@ class Refs:
                 for name in wanted:
                     stack.enter_context(self._lock_of(name, timeout))
                 if self._journal.mentions(wanted):
-                    # Its writer held these locks, so it is dead: the locks go back, the work is finished first.
+                    # Its writer held these locks, so it is dead: the locks go back, the work is finished
+                    # first.
                     continue
                 held.update(wanted)
                 try:
@@ -137,12 +139,12 @@ class Refs:
                     held.difference_update(wanted)
                 return
         raise LockTimeoutError(
-            f"Waited {timeout:g} seconds for the unfinished change of {', '.join(wanted)} that a process left behind; "
-            "another process seems to be stuck finishing it."
+            f"Waited {timeout:g} seconds for the unfinished change of {', '.join(wanted)} that a process left "
+            "behind; another process seems to be stuck finishing it."
         )
 
     def update(self, update: RefUpdate) -> None:
-        """Moves one ref; raises ConflictError when it is not where ``update.old`` says. On the disk on return."""
+        """Moves one ref, durably; raises ConflictError when it is not where ``update.old`` says."""
         with self._holding([update]), self._target_kept([update]), self._git_lock(update.name) as lock:
             self._check(update)
             with files.storage_errors(f"move the ref {update.name}"):
@@ -150,7 +152,7 @@ class Refs:
                 self._apply(update, lock)
 
     def transaction(self, updates: Sequence[RefUpdate]) -> None:
-        """Moves several refs in this order: none when one is not where expected, else all, even over a crash."""
+        """Moves several refs in order: none when one is not where expected, else all, even over a crash."""
         if len({update.name for update in updates}) != len(updates):
             raise InvalidValueError("A ref can be moved only once in a transaction.")
         with ExitStack() as stack:
@@ -238,7 +240,7 @@ class Refs:
             for update in updates:
                 if update.new is not None and not self._thread.presence.has(update.new):
                     raise NotFoundError(
-                        f"The ref {update.name} can not point to the object {update.new} , which is not in the repository."
+                        f"The ref {update.name} can not point to {update.new} , which is not in the repository."
                     )
             yield
 

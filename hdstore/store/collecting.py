@@ -1,0 +1,301 @@
+"""Collecting objects that nothing needs, and storing the others by their differences.
+
+One pack is made of all that the refs need; only when it is on the disk are old files removed. What is younger
+than the grace period stays, needed or not: its writer may be about to move a ref to it. A writer that relies
+on an old object renews its time, so it counts as young from then on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pygit2
+
+from hdstore.errors import DamagedError
+from hdstore.model import Progress
+from hdstore.store import files
+from hdstore.store.git import git_available, run_git
+from hdstore.store.locks import Lock
+from hdstore.store.objects import Objects
+from hdstore.store.pack import PackWriter
+from hdstore.store.packing import PACK_LOCK, loose_objects
+from hdstore.store.presence import PackIndex, Presence, loose_path
+from hdstore.store.reachability import walk
+from hdstore.store.refs import Refs
+
+__all__ = ["Collected", "gc_objects"]
+
+_log = logging.getLogger(__name__)
+
+_WINDOW = 50
+_DEPTH = 50
+_LITTER_AGE = 86400.0
+_HELD = (".keep", ".promisor")
+"""A pack with such a file beside it is somebody else's business."""
+
+_COMPANIONS = (".idx", ".pack", ".rev", ".bitmap", ".mtimes")
+"""The index goes first: without it nobody looks for the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collection did; sizes are bytes of objects on the disk."""
+
+    removed: int
+    before: int
+    after: int
+
+
+@dataclass(slots=True)
+class _OldPack:
+    index: PackIndex
+    time: float
+    unneeded: set[str] = field(default_factory=set)
+    dropped: set[str] = field(default_factory=set)
+
+
+def gc_objects(
+    hds: Path, *, grace: float, progress: Progress | None = None, use_git: bool | None = None
+) -> Collected:
+    """Packs what the refs need and removes what they do not, but nothing younger than ``grace`` seconds.
+
+    A grace of 0 is safe only while nobody writes. The differences are found by the ``git`` program where
+    there is one, else by libgit2, which finds fewer; ``use_git`` decides by hand.
+    """
+    if use_git is None:
+        use_git = git_available()
+    Refs(hds).recover()
+    with Lock(hds / PACK_LOCK, what="the packs"):
+        return _Collection(hds, grace=grace, progress=progress, use_git=use_git).run()
+
+
+class _Collection:
+    def __init__(self, hds: Path, *, grace: float, progress: Progress | None, use_git: bool) -> None:
+        self._hds = hds
+        self._folder = hds / "objects"
+        self._packs = self._folder / "pack"
+        self._tmp = hds / "hdstore" / "tmp"
+        self._progress = progress
+        self._use_git = use_git
+        self._oldest = time.time() - grace
+        self._objects = Objects(hds)
+        self._refs = Refs(hds)
+        self._current: set[str] = set()
+        self._kept: set[str] = set()
+
+    def run(self) -> Collected:
+        before = self._size()
+        self._remove_litter()
+        old_packs, old_loose = self._snapshot()
+        roots = self._roots()
+        new = self._pack_needed(roots)
+        if new is not None:
+            self._current.add(new.pack.name)
+        self._keep_young(old_packs, old_loose, new)
+        removed = self._remove_old(old_packs, old_loose, roots, new)
+        return Collected(removed=removed, before=before, after=self._size())
+
+    def _size(self) -> int:
+        with files.storage_errors(f"list the objects of {self._hds}"):
+            loose = sum(loose_path(self._folder, oid).stat().st_size for oid in loose_objects(self._hds))
+            return loose + sum(entry.stat().st_size for entry in os.scandir(self._packs))
+
+    def _snapshot(self) -> tuple[list[_OldPack], dict[str, float]]:
+        """Returns what is there before the new pack is made: only that may be removed later."""
+        presence = Presence(self._folder)
+        with files.storage_errors(f"list the objects of {self._hds}"):
+            packs = [
+                _OldPack(index, index.pack.stat().st_mtime)
+                for index in presence.packs()
+                if not any(index.path.with_suffix(suffix).exists() for suffix in _HELD)
+            ]
+            loose = {oid: loose_path(self._folder, oid).stat().st_mtime for oid in loose_objects(self._hds)}
+        return packs, loose
+
+    def _roots(self) -> set[str]:
+        roots = set(self._refs.list("refs/").values())
+        head = self._refs.get("HEAD")
+        return roots | {head} if head else roots
+
+    # The new pack
+
+    def _pack_needed(self, roots: set[str]) -> PackIndex | None:
+        """Puts all that the roots need into one pack and returns its index; None when they need nothing."""
+        if not roots:
+            return None
+        aside = files.new_name(self._tmp, "gc")
+        with files.storage_errors(f"make a pack in {self._tmp}"):
+            files.make_folders(aside, durable=False)
+        try:
+            if self._use_git:
+                self._pack_with_git(roots, aside)
+            else:
+                self._pack_with_libgit2(roots, aside)
+            return self._put_in_place(aside)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _pack_with_git(self, roots: set[str], aside: Path) -> None:
+        run_git(
+            self._hds,
+            "-c",
+            "pack.packSizeLimit=0",
+            "-c",
+            "pack.writeBitmaps=false",
+            "pack-objects",
+            "--revs",
+            "--delta-base-offset",
+            f"--window={_WINDOW}",
+            f"--depth={_DEPTH}",
+            "--progress" if self._progress else "--quiet",
+            str(aside / "pack"),
+            input="".join(f"{oid}\n" for oid in sorted(roots)).encode(),
+            progress=self._progress,
+        )
+
+    def _pack_with_libgit2(self, roots: set[str], aside: Path) -> None:
+        needed = walk(self._objects, roots, skip=lambda _: False)
+        repository = pygit2.Repository()
+        repository.set_odb(pygit2.Odb(str(self._folder)))
+        try:
+            builder = pygit2.PackBuilder(repository)
+            builder.set_threads(0)
+            for number, oid in enumerate(sorted(needed)):
+                builder.add(pygit2.Oid(hex=oid))
+                if self._progress is not None and number % 256 == 0:
+                    self._progress("Counting objects", number, len(needed))
+            builder.write(str(aside))
+        except (pygit2.GitError, KeyError) as error:
+            raise DamagedError(f"The objects of {self._hds} can not be packed: {error}.") from error
+
+    def _put_in_place(self, aside: Path) -> PackIndex:
+        with files.storage_errors(f"write a pack to {self._packs}"):
+            (pack,) = aside.glob("pack-*.pack")
+            index = pack.with_suffix(".idx")
+            for path in (pack, index):
+                self._flush(path)
+            for path in (pack, index):
+                files.rename(path, self._packs / path.name)
+            files.flush_folder(self._packs)
+        return PackIndex(self._packs / index.name)
+
+    @staticmethod
+    def _flush(path: Path) -> None:
+        path.chmod(0o444)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            files.flush(descriptor, path)
+        finally:
+            os.close(descriptor)
+
+    # What nothing needs
+
+    def _keep_young(self, packs: list[_OldPack], loose: dict[str, float], new: PackIndex | None) -> None:
+        """Writes packs of what is young though nothing needs it, and notes in each old pack what is not kept.
+
+        Each old pack gets one of its own, of the old one's age, so that waiting goes on where it was.
+        """
+        young = {oid for oid, age in loose.items() if age >= self._oldest and not _has(new, oid)}
+        for pack in packs:
+            pack.unneeded = {raw.hex() for raw in pack.index if new is None or raw not in new}
+            if pack.time >= self._oldest:
+                young |= pack.unneeded
+        kept = self._kept = young | walk(
+            self._objects, young, skip=lambda oid: _has(new, oid), incomplete=True
+        )
+        written: set[str] = set()
+        for pack in sorted(packs, key=lambda pack: -pack.time):
+            mine = (pack.unneeded & kept) - written
+            written |= mine
+            pack.dropped = pack.unneeded - kept
+            if len(mine) == pack.index.count:
+                self._current.add(pack.index.pack.name)
+            elif mine:
+                self._rewrite(pack, mine)
+
+    def _rewrite(self, pack: _OldPack, oids: set[str]) -> None:
+        writer = PackWriter(self._packs, self._tmp, progress=self._progress)
+        try:
+            for oid in sorted(oids):
+                try:
+                    writer.write(*self._objects.read_any(oid))
+                except DamagedError as error:
+                    _log.warning("Nothing needs it, and it can not be kept: %s", error)
+            path = writer.finish()
+        except BaseException:
+            writer.abort()
+            raise
+        if path is not None:
+            with files.storage_errors(f"write a pack to {self._packs}"):
+                os.utime(path, (pack.time, pack.time))
+            self._current.add(path.name)
+
+    # Removing
+
+    def _remove_old(
+        self, packs: list[_OldPack], loose: dict[str, float], roots: set[str], new: PackIndex | None
+    ) -> int:
+        """Removes old files whose objects are packed anew or not kept; returns how many objects are gone."""
+        removed: set[str] = set()
+        with (
+            Lock(self._hds / "hdstore" / "locks" / "objects.lock", what="the objects"),
+            files.storage_errors(f"remove packs from {self._packs}"),
+        ):
+            # No writer is at work now. What one did since the snapshot is seen here: a ref moved, or a time
+            # renewed.
+            moved = self._roots() - roots
+            needed = walk(self._objects, moved, skip=lambda oid: _has(new, oid), incomplete=True)
+            for pack in packs:
+                if pack.index.pack.name in self._current or pack.dropped & needed:
+                    continue
+                if pack.unneeded and pack.index.pack.stat().st_mtime != pack.time:
+                    continue
+                self._remove_pack(pack.index.pack)
+                removed |= pack.dropped
+            for oid in loose:
+                path = loose_path(self._folder, oid)
+                if not _has(new, oid):
+                    if oid in needed or path.stat().st_mtime >= self._oldest or oid in self._kept:
+                        continue
+                    removed.add(oid)
+                files.remove(path)
+            self._remove_lists()
+            files.flush_folder(self._packs)
+        self._objects.refresh()
+        return len(removed)
+
+    def _remove_pack(self, pack: Path) -> None:
+        for suffix in _COMPANIONS:
+            files.remove(pack.with_suffix(suffix))
+
+    def _remove_lists(self) -> None:
+        """Removes git's lists over all packs and commits: they name what is gone; git can make them again."""
+        for path in (*self._packs.glob("multi-pack-index*"), self._folder / "info" / "commit-graph"):
+            files.remove(path)
+        shutil.rmtree(self._folder / "info" / "commit-graphs", ignore_errors=True)
+
+    def _remove_litter(self) -> None:
+        """Removes what killed processes left: files in tmp unchanged for a day, packs without index."""
+        oldest = time.time() - _LITTER_AGE
+        with files.storage_errors(f"clean {self._tmp}"):
+            for entry in os.scandir(self._tmp):
+                found = entry.stat(follow_symlinks=False)
+                if found.st_mtime >= oldest:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                elif found.st_nlink == 1:
+                    # A second link is a lock that its next taker must be able to recognise.
+                    files.remove(Path(entry.path))
+            for pack in self._packs.glob("*.pack"):
+                if not pack.with_suffix(".idx").exists() and pack.stat().st_mtime < oldest:
+                    files.remove(pack)
+
+
+def _has(index: PackIndex | None, oid: str) -> bool:
+    return index is not None and bytes.fromhex(oid) in index
