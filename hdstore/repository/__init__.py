@@ -1,1 +1,25 @@
-"""The facade."""
+"""The façade: repositories, datasets and versions as users of the SDK, the command line and the app see them."""
+
+from __future__ import annotations
+
+from hdstore.repository.author import author_from_environment
+from hdstore.repository.dataset import Dataset
+from hdstore.repository.naming import quote_name, split_path
+from hdstore.repository.reports import Finding, GcReport, ImportReport
+from hdstore.repository.repository import Repository, clone, init, open_repository
+from hdstore.repository.version import DatasetVersion
+
+__all__ = [
+    "Dataset",
+    "DatasetVersion",
+    "Finding",
+    "GcReport",
+    "ImportReport",
+    "Repository",
+    "author_from_environment",
+    "clone",
+    "init",
+    "open_repository",
+    "quote_name",
+    "split_path",
+]

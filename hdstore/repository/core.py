@@ -17,6 +17,7 @@ from hdstore.store import (
     Refs,
     RefUpdate,
     Writer,
+    maybe_pack_in_background,
     write_catalog,
 )
 from hdstore.version import VersionState, commit_of
@@ -56,11 +57,7 @@ class Core:
 
     def after_save(self) -> None:
         """Packs loose objects in the background once many have gathered."""
-        self.objects.pack_in_background()
-
-    def close(self) -> None:
-        """Waits for work in the background and lets go of open files."""
-        self.objects.close()
+        maybe_pack_in_background(self.layout.hds)
 
     @property
     def folder(self) -> Path:

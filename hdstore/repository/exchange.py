@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hdstore.errors import InvalidInputError, NotFoundError, ReadOnlyError
 from hdstore.formats import READERS, WRITERS, ExportReport, Imported
 from hdstore.media import Media
-from hdstore.model import Changes, Frame, Metadata, Progress, Schema, replace
+from hdstore.model import Frame, Metadata, Progress, Schema, replace
 from hdstore.repository.core import Core
 from hdstore.repository.dataset import FIRST_VERSION, Dataset
 from hdstore.repository.naming import quote_name, split_path
+from hdstore.repository.reports import ImportReport
 from hdstore.repository.version import DatasetVersion
 
 if TYPE_CHECKING:
     from hdstore.repository.repository import Repository
 
-__all__ = ["ImportReport", "export_files", "import_files"]
+__all__ = ["export_files", "import_files"]
 
 SOURCE_KEY = "_src"
 """The metadata key under which importers keep what a file said and no field holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What an import did: the version it went to, what changed there, and what the reader wants to be known."""
-
-    version: DatasetVersion
-    changes: Changes
-    annotations: int
-    warnings: list[str] = field(default_factory=list)
 
 
 def import_files(
@@ -84,7 +74,7 @@ def import_files(
         metadata=with_source,
         progress=progress,
     )
-    return ImportReport(target, changes, annotations, imported.warnings.messages())
+    return ImportReport(target, changes, annotations, imported.warnings.lines())
 
 
 def _target(repository: Repository, to: str) -> DatasetVersion:

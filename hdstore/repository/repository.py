@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from hdstore.errors import AlreadyExistsError, InvalidValueError, RepositoryNotFoundError
 from hdstore.ids import named_id
@@ -21,17 +23,20 @@ from hdstore.model import (
     check_name,
 )
 from hdstore.repository.author import author_from_environment
-from hdstore.repository.checking import Finding, check_repository
-from hdstore.repository.cleaning import GcReport, collect_garbage
 from hdstore.repository.core import Core, draft_ref
 from hdstore.repository.dataset import FIRST_VERSION, Dataset, write_root
-from hdstore.repository.exchange import ImportReport, export_files, import_files
 from hdstore.repository.naming import find_one, match_tags, split_path
+from hdstore.repository.reports import Finding, GcReport, ImportReport
 from hdstore.repository.version import DatasetVersion
-from hdstore.formats import ExportReport
-from hdstore.store import CATALOG_REF, Layout, RefUpdate, write_catalog
-from hdstore.sync import Remotes, SyncReport, clone_into
-from hdstore.watch import Watcher, watch_refs
+from hdstore.store import CATALOG_REF, Layout, RefUpdate, check_layout, write_catalog
+
+if TYPE_CHECKING:
+    from hdstore.formats import ExportReport
+    from hdstore.sync import Remotes, SyncReport
+    from hdstore.watch import Watcher
+
+# Formats, transport, checks and the watcher are imported where they are used: most commands need none of them, and
+# reading a version must not wait for their libraries.
 
 __all__ = ["Repository", "clone", "init", "open_repository"]
 
@@ -44,7 +49,6 @@ class Repository:
 
     def __init__(self, layout: Layout, author: Author, clock: Callable[[], float] = time.time) -> None:
         self._core = Core(layout, author, clock)
-        self._remotes = Remotes(layout, self._core.objects, self._core.refs)
 
     def __repr__(self) -> str:
         return f"<Repository {self.folder}>"
@@ -61,8 +65,8 @@ class Repository:
         self.close()
 
     def close(self) -> None:
-        """Waits for work in the background and lets go of open files."""
-        self._core.close()
+        """Lets go of open files; work in the background goes on until it is done."""
+        self._core.media.close()
 
     @property
     def folder(self) -> Path:
@@ -193,6 +197,8 @@ class Repository:
         whether media stay where they lie ("link", under the named ``root``) or are kept by the repository ("store").
         Importing the same files again changes nothing.
         """
+        from hdstore.repository.exchange import import_files
+
         return import_files(
             self, self._core, format, Path(path), to=to, images=images, media=media, root=root, progress=progress
         )
@@ -201,9 +207,17 @@ class Repository:
         self, format: str, path: str | Path, *, source: str, progress: Progress | None = None
     ) -> ExportReport:
         """Exports the version ``source`` in a format (coco, yolo); the report says what the format could not hold."""
+        from hdstore.repository.exchange import export_files
+
         return export_files(self.version(source), self.media, format, Path(path), progress=progress)
 
     # Other repositories
+
+    @cached_property
+    def _remotes(self) -> Remotes:
+        from hdstore.sync import Remotes
+
+        return Remotes(self._core.layout, self._core.objects, self._core.refs)
 
     def remotes(self) -> dict[str, str]:
         """Returns the other repositories known here: name to URL."""
@@ -229,14 +243,20 @@ class Repository:
 
     def fsck(self, *, progress: Progress | None = None) -> list[Finding]:
         """Verifies all that is stored and returns what is damaged, by name; an empty list means all is well."""
+        from hdstore.repository.checking import check_repository
+
         return check_repository(self._core, progress=progress)
 
     def gc(self, *, grace: float = GRACE, progress: Progress | None = None) -> GcReport:
         """Packs objects and removes what nothing reaches and is older than ``grace`` seconds."""
+        from hdstore.repository.cleaning import collect_garbage
+
         return collect_garbage(self._core, grace=grace, progress=progress)
 
     def watch(self, on_change: Callable[[frozenset[str]], None]) -> Watcher:
         """Calls ``on_change`` with the names of refs that moved, from a thread, until the watcher is stopped."""
+        from hdstore.watch import watch_refs
+
         return watch_refs(self.hds, on_change)
 
 
@@ -278,8 +298,8 @@ def open_repository(
     start = Path(folder).absolute()
     for place in (start, *start.parents):
         layout = Layout(place)
-        if layout.exists():
-            layout.check(trusted=trusted)
+        if layout.exists:
+            check_layout(layout, trusted=trusted)
             repository = Repository(layout, author or author_from_environment())
             repository._core.recover()
             return repository
@@ -296,6 +316,8 @@ def clone(
     progress: Progress | None = None,
 ) -> Repository:
     """Copies a repository with all versions and kept media into a new folder and opens it."""
+    from hdstore.sync import clone_into
+
     layout = Layout(Path(folder).absolute())
     clone_into(str(url), layout, progress=progress)
     return open_repository(layout.folder, author=author)

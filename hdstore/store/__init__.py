@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from hdstore.store.catalog import CATALOG_REF, FORMAT, Catalog, write_catalog
+from hdstore.store.collecting import Collected, gc_objects
+from hdstore.store.config import Config
+from hdstore.store.git import git_available, local_program, run_git
 from hdstore.store.gitobjects import (
     BLOB_MODE,
     TREE_MODE,
@@ -16,17 +19,24 @@ from hdstore.store.gitobjects import (
 )
 from hdstore.store.layout import Layout
 from hdstore.store.objects import Objects, Writer
+from hdstore.store.packing import maybe_pack_in_background
 from hdstore.store.refs import Refs, RefUpdate
-from hdstore.store.trie import ChangeSource, MemoryChanges, Trie
+from hdstore.store.safety import check as check_layout
+from hdstore.store.trie import ROOT_LEAF, ChangeSource, MemoryChanges, Trie, fits
 from hdstore.store.trie import update as update_trie
+from hdstore.store.verify import Damage, verify_files
 
 __all__ = [
     "BLOB_MODE",
     "CATALOG_REF",
     "FORMAT",
+    "ROOT_LEAF",
     "TREE_MODE",
     "Catalog",
     "ChangeSource",
+    "Collected",
+    "Config",
+    "Damage",
     "Entry",
     "Layout",
     "MemoryChanges",
@@ -35,12 +45,20 @@ __all__ = [
     "Refs",
     "Trie",
     "Writer",
+    "check_layout",
     "decode_commit",
     "decode_tag",
     "decode_tree",
     "encode_commit",
     "encode_tag",
     "encode_tree",
+    "fits",
+    "gc_objects",
+    "git_available",
+    "local_program",
+    "maybe_pack_in_background",
+    "run_git",
     "update_trie",
+    "verify_files",
     "write_catalog",
 ]

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from hdstore.version.building import Batch, Built, build_edits, overlay, write_commit, write_tree
 from hdstore.version.counting import Tally, count_frame, merge_counts
+from hdstore.version.media import kept_media, media_of
 from hdstore.version.state import VersionState, commit_of, history
+from hdstore.version.verify import Problem, VersionVerifier
 
 __all__ = [
     "Batch",
     "Built",
+    "Problem",
     "Tally",
     "VersionState",
+    "VersionVerifier",
     "build_edits",
     "commit_of",
     "count_frame",
     "history",
+    "kept_media",
+    "media_of",
     "merge_counts",
     "overlay",
     "write_commit",

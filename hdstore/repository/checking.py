@@ -1,0 +1,119 @@
+"""fsck: verifies all that a repository stores and names what is damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hdstore.errors import HdstoreError
+from hdstore.model import Progress
+from hdstore.repository.core import Core
+from hdstore.repository.reports import Finding
+from hdstore.store import CATALOG_REF, FORMAT, Catalog, decode_commit, verify_files
+from hdstore.version import VersionVerifier, commit_of
+
+__all__ = ["check_repository"]
+
+
+def check_repository(core: Core, *, progress: Progress | None = None) -> list[Finding]:
+    """Returns what is damaged: object files, refs, catalog, versions with their frames, kept media."""
+    return list(_Check(core, progress).run())
+
+
+class _Check:
+    def __init__(self, core: Core, progress: Progress | None) -> None:
+        self._core = core
+        self._progress = progress
+        self._names: dict[str, str] = {}
+        self._verifier = VersionVerifier(core.objects)
+
+    def run(self) -> Iterator[Finding]:
+        yield from self._files()
+        yield from self._catalog()
+        yield from self._versions()
+        yield from self._media()
+
+    def _say(self, what: str, done: int, total: int | None = None) -> None:
+        if self._progress is not None:
+            self._progress(what, done, total)
+
+    def _files(self) -> Iterator[Finding]:
+        read = 0
+
+        def count(size: int) -> None:
+            nonlocal read
+            read += size
+            self._say("Verifying objects", read)
+
+        for damage in verify_files(self._core.layout.hds, count):
+            lost = ""
+            if damage.objects:
+                lost = f"; hurt objects: {', '.join(damage.objects[:20])}"
+            yield Finding("file", damage.path, damage.message + lost)
+
+    def _catalog(self) -> Iterator[Finding]:
+        tip = self._core.refs.get(CATALOG_REF)
+        if tip is None:
+            yield Finding("ref", CATALOG_REF, "the catalog is missing")
+            return
+        waiting, seen = [tip], {tip}
+        while waiting:
+            oid = waiting.pop()
+            try:
+                catalog = Catalog(self._core.objects, oid)
+                if catalog.format > FORMAT:
+                    yield Finding("catalog", oid, f"it is written in the newer format {catalog.format}")
+                    return
+                datasets = catalog.datasets
+                parents = decode_commit(self._core.objects.read(oid, "commit")).parents
+            except HdstoreError as error:
+                yield Finding("catalog", f"commit {oid}", str(error))
+                continue
+            if oid == tip:
+                for dataset in datasets.values():
+                    for version_id, record in dataset.versions.items():
+                        self._names[f"{dataset.id}/{version_id}"] = f"{dataset.name}/{record.name}"
+            for parent in parents:
+                if parent not in seen:
+                    seen.add(parent)
+                    waiting.append(parent)
+
+    def _versions(self) -> Iterator[Finding]:
+        core = self._core
+        tips: dict[str, str] = {}
+        for prefix in ("refs/heads/", "refs/tags/", "refs/hdstore/"):
+            for name, oid in core.refs.list(prefix).items():
+                if name == CATALOG_REF or name.endswith("/heads/hdstore"):
+                    continue
+                try:
+                    tips[name] = commit_of(core.objects, oid)
+                except HdstoreError as error:
+                    yield Finding("ref", name, str(error))
+        seen: set[str] = set()
+        for name, tip in tips.items():
+            path = name.partition("/heads/")[2] or name.partition("/tags/")[2]
+            called = self._names.get(path, name)
+            waiting = [tip]
+            while waiting:
+                oid = waiting.pop()
+                if oid in seen:
+                    continue
+                seen.add(oid)
+                for problem in self._verifier.commit(oid):
+                    yield Finding("version", f"{called}, {problem.where}", problem.message)
+                self._say("Verifying frames", self._verifier.frames)
+                try:
+                    waiting += decode_commit(core.objects.read(oid, "commit")).parents
+                except HdstoreError as error:
+                    yield Finding("version", f"{called}, commit {oid}", str(error))
+
+    def _media(self) -> Iterator[Finding]:
+        media = self._core.media
+        kept = list(media.hashes())
+        for done, name in enumerate(kept):
+            self._say("Verifying media", done, len(kept))
+            if not media.verify(name):
+                yield Finding("media", name, "the kept bytes are not what their hash says")
+        held = set(kept)
+        for name, commit in sorted(self._verifier.media.items()):
+            if name not in held:
+                yield Finding("media", name, f"a frame of commit {commit} names it, but it is not kept here")

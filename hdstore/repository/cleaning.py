@@ -1,0 +1,59 @@
+"""gc: packs objects, and removes objects and media that nothing reaches once they are old enough."""
+
+from __future__ import annotations
+
+import time
+
+from hdstore.model import Progress
+from hdstore.repository.core import Core
+from hdstore.repository.reports import GcReport
+from hdstore.store import decode_commit, gc_objects
+from hdstore.version import VersionState, commit_of, media_of
+
+__all__ = ["collect_garbage"]
+
+
+def collect_garbage(core: Core, *, grace: float, progress: Progress | None = None) -> GcReport:
+    """Packs objects and removes what no ref reaches and is older than ``grace`` seconds.
+
+    Media count as reached while any commit that a ref reaches names them.
+    """
+    collected = gc_objects(core.layout.hds, grace=grace, progress=progress)
+    core.objects.refresh()
+    needed = _needed_media(core, progress)
+    removed = size = 0
+    oldest = time.time() - grace
+    for name in list(core.media.hashes()):
+        stat = core.media.path_of(name).stat()
+        if name not in needed and stat.st_mtime < oldest:
+            core.media.remove(name)
+            size += stat.st_size
+            removed += 1
+    return GcReport(
+        objects_removed=collected.removed,
+        size_before=collected.before,
+        size_after=collected.after,
+        media_removed=removed,
+        media_bytes=size,
+    )
+
+
+def _needed_media(core: Core, progress: Progress | None) -> set[str]:
+    """Returns the hashes of all media that any reachable commit names; each leaf is read once."""
+    waiting = []
+    for name, oid in core.refs.list("refs/").items():
+        if not name.endswith("heads/hdstore"):
+            waiting.append(commit_of(core.objects, oid))
+    seen: set[str] = set()
+    leaves: set[str] = set()
+    needed: set[str] = set()
+    while waiting:
+        oid = waiting.pop()
+        if oid in seen:
+            continue
+        seen.add(oid)
+        waiting += decode_commit(core.objects.read(oid, "commit")).parents
+        needed |= media_of(core.objects, VersionState(core.objects, oid), leaves)
+        if progress is not None:
+            progress("Looking for media in use", len(seen), None)
+    return needed

@@ -1,0 +1,8 @@
+"""Moving versions, catalog and kept media between two repositories; forward only, nothing is ever overwritten."""
+
+from __future__ import annotations
+
+from hdstore.sync.remotes import Remotes, SyncReport, clone_into
+from hdstore.sync.urls import place_of
+
+__all__ = ["Remotes", "SyncReport", "clone_into", "place_of"]
