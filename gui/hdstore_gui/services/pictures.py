@@ -43,12 +43,12 @@ class Picture:
         """How much memory it takes."""
         return sum(level.sizeInBytes() for level in self.levels)
 
-    def level_for(self, scale: float) -> tuple[QImage, int]:
-        """Returns the smallest copy that is still fine enough, and how often it was halved."""
+    def level_for(self, scale: float) -> QImage:
+        """Returns the smallest copy that still has a pixel for each one on the screen."""
         index = 0
         while index + 1 < len(self.levels) and scale <= 0.5 ** (index + 1):
             index += 1
-        return self.levels[index], index
+        return self.levels[index]
 
 
 def read_picture(path: Path) -> Picture:
