@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import NoReturn, Protocol, TypeAlias, TypeVar
 
-from hdstore.errors import InvalidFileError, InvalidValueError, NotFoundError
+from hdstore.errors import InvalidFileError, InvalidValueError, MediaError, NotFoundError, UntrustedError
+from hdstore.media.paths import inside
 from hdstore.model import Frame, Metadata, Progress, Schema, Source, check_frame
 from hdstore.store.files import storage_errors
 
@@ -21,6 +23,7 @@ __all__ = [
     "Notice",
     "SourceMaker",
     "Warnings",
+    "absent_source",
     "checked",
     "clean_name",
     "counted",
@@ -28,17 +31,22 @@ __all__ = [
     "file_inside",
     "foreign_of",
     "is_url",
+    "read_bytes",
     "read_text",
     "require_folder",
     "user_metadata",
+    "with_sources",
 ]
 
 FOREIGN = "_src"
 """The metadata key under which a frame, an annotation or a version keeps what a format said of it."""
 
 IMAGE_SUFFIXES = frozenset(
-    (".avif", ".bmp", ".dib", ".dng", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpeg", ".jpg", ".mpo")
-    + (".pbm", ".pfm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+    f".{name}"
+    for name in (
+        *("avif", "bmp", "dib", "dng", "gif", "heic", "heif", "jfif", "jp2", "jpeg", "jpg", "mpo"),
+        *("pbm", "pfm", "pgm", "png", "ppm", "tif", "tiff", "webp"),
+    )
 )
 """Suffixes (in lower case) of the files that readers of image formats take for images."""
 
@@ -47,19 +55,18 @@ Locate: TypeAlias = Callable[[Source], Path | None]
 
 _T = TypeVar("_T")
 
+_BATCH = 512
+
 
 class SourceMaker(Protocol):
-    """Turns files into sources; the linker of ``hdstore.media`` is one.
+    """Turns files into sources; the linker of ``hdstore.media`` is one."""
 
-    A name is a POSIX path relative to the folder that the maker was made for.
-    """
-
-    def source(self, path: Path, id: str = "00", **fields: Any) -> Source:
-        """Returns the source of a file that exists: its URI, hash, size, content type, width and height."""
+    def sources(self, paths: Iterable[Path | str]) -> Iterator[tuple[Path, Source]]:
+        """Yields each path with its source: URI, hash, size, content type, width and height."""
         ...
 
-    def missing(self, name: str, *, width: int | None = None, height: int | None = None) -> Source:
-        """Returns the source of a file that would lie at ``name`` but does not."""
+    def uri(self, path: Path | str) -> str:
+        """Returns the URI that a file would have, which need not exist; raises MediaError if it has none."""
         ...
 
 
@@ -129,8 +136,8 @@ def fail(path: Path, what: str, *, cause: BaseException | None = None) -> NoRetu
     raise InvalidFileError(f"{path}: {what}") from cause
 
 
-def read_text(path: Path, *, limit: int | None = None) -> str:
-    """Returns a UTF-8 text file whole; refuses one that is longer than ``limit`` bytes or is not UTF-8."""
+def read_bytes(path: Path, *, limit: int | None = None) -> bytes:
+    """Returns a file whole; refuses one that is longer than ``limit`` bytes."""
     with storage_errors(f"read {path}"):
         if path.is_dir():
             fail(path, "this is a folder; name a file in it.")
@@ -138,7 +145,12 @@ def read_text(path: Path, *, limit: int | None = None) -> str:
             raise NotFoundError(f"There is no file {path} to import.")
         if limit is not None and path.stat().st_size > limit:
             fail(path, f"this file is longer than {limit} bytes, which no such file is; check what it holds.")
-        data = path.read_bytes()
+        return path.read_bytes()
+
+
+def read_text(path: Path, *, limit: int | None = None) -> str:
+    """Returns a UTF-8 text file whole; refuses one that is longer than ``limit`` bytes or is not UTF-8."""
+    data = read_bytes(path, limit=limit)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -174,6 +186,29 @@ def checked(path: Path, frames: Iterable[Frame]) -> Iterator[Frame]:
         yield frame
 
 
+def with_sources(
+    linker: SourceMaker, items: Iterable[_T], path_of: Callable[[_T], Path | None]
+) -> Iterator[tuple[_T, Source | None]]:
+    """Yields each item with the source of its file, or None where it has no file.
+
+    A batch at a time goes to the linker, which reads files ahead in threads.
+    """
+    rest = iter(items)
+    while batch := [(item, path_of(item)) for item in islice(rest, _BATCH)]:
+        made = linker.sources([path for _, path in batch if path is not None])
+        for item, path in batch:
+            yield item, None if path is None else next(made)[1]
+
+
+def absent_source(linker: SourceMaker, path: Path, *, width: int | None, height: int | None) -> Source:
+    """Returns the source of a file that is not at ``path``; without a URI where no root covers that place."""
+    try:
+        uri = linker.uri(path)
+    except (MediaError, InvalidValueError):
+        uri = ""
+    return Source(uri=uri, width=width, height=height)
+
+
 def is_url(name: str) -> bool:
     """Says whether a file name is a URL (https, s3, gs, ...)."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", name) is not None
@@ -193,19 +228,14 @@ def clean_name(name: str) -> str:
 def file_inside(folder: Path, name: str) -> Path | None:
     """Returns the regular file at the relative path ``name`` below ``folder``, or None.
 
-    A symbolic link that leaves the folder counts as absent: in a folder from a stranger it could make a private file of this machine part of a dataset.
+    A symbolic link that leaves the folder counts as absent: in a folder from a stranger it could make a
+    private file of this machine part of a dataset.
     """
-    if not name or "\0" in name:
-        return None
-    candidate = folder / name
     try:
-        if not candidate.is_file():
-            return None
-        inside = candidate.resolve(strict=True).is_relative_to(folder.resolve())
-    except (OSError, ValueError):
-        # Too long a name, a loop of links: there is no such file.
+        return folder / name if inside(folder, name).is_file() else None
+    except (OSError, UntrustedError):
+        # Too long a name, a loop of links, a way out: there is no such file.
         return None
-    return candidate if inside else None
 
 
 def foreign_of(metadata: Metadata, name: str) -> Metadata:

@@ -19,6 +19,7 @@ from hdstore.formats.base import (
     Imported,
     SourceMaker,
     Warnings,
+    absent_source,
     checked,
     clean_name,
     counted,
@@ -26,6 +27,7 @@ from hdstore.formats.base import (
     file_inside,
     is_url,
     read_text,
+    with_sources,
 )
 from hdstore.formats.coco_categories import Categories
 from hdstore.formats.coco_record import CHECK, COCO, ForeignId, plain_id
@@ -60,8 +62,10 @@ def read_coco(
     """Returns the frames, labels and metadata of a COCO file.
 
     Args:
-        path: the JSON file. linker: makes the sources; its names are relative to ``images``. images: the
-        folder that file names are relative to; images that are not in it become sources without a hash.
+        path: the JSON file.
+        linker: makes the sources.
+        images: the folder that file names are relative to, if it is not the one of ``path``; what is not in
+            it becomes a source without a hash.
         progress: told of the images as their frames are made.
 
     Raises:
@@ -121,7 +125,7 @@ class _Reader:
     ) -> None:
         self._path = path
         self._linker = linker
-        self._folder = images
+        self._folder = path.parent if images is None else images
         self._document = document
         self._warnings = Warnings()
         self._categories = Categories(path, document.get("categories", []), self._warnings)
@@ -209,26 +213,35 @@ class _Reader:
 
     def _frames(self) -> Iterator[Frame]:
         done: Counter[ForeignId] = Counter()
-        for id, record in self._images:
+        found = with_sources(self._linker, self._images, self._file)
+        for (id, record), source in found:
             check: Metadata = {}
             if done[id]:
                 check["repeat"] = done[id]
                 self._warnings.add("images whose id another image has", f"image {id!r}")
             done[id] += 1
             # What was turned into a frame need not stay in memory.
-            yield self._frame(id, record, check, self._by_image.pop(id, []))
+            yield self._frame(id, record, check, source, self._by_image.pop(id, []))
 
     def _frame(
-        self, id: ForeignId, record: dict[str, Any], check: Metadata, annotations: list[dict[str, Any]]
+        self,
+        id: ForeignId,
+        record: dict[str, Any],
+        check: Metadata,
+        source: Source | None,
+        annotations: list[dict[str, Any]],
     ) -> Frame:
-        name = record.get("file_name")
-        if not isinstance(name, str) or not name:
-            fail(self._path, f"image {id!r} has the file_name {name!r}; it must be a path.")
+        name: str = record["file_name"]
         frame_id = self._frame_id(name, id)
         kept = dict(record)
         if frame_id == name:
             del kept["file_name"]
-        source = self._source(name, self._size(record, id, "width"), self._size(record, id, "height"))
+        width, height = (self._size(record, id, key) for key in ("width", "height"))
+        if source is None:
+            source = self._absent(name, width, height)
+        elif source.width is None or source.height is None:
+            # Not a picture that can be measured: the file's word is all there is.
+            source = replace(source, width=width, height=height)
         absent = [key for key in ("height", "width") if key not in record]
         for key, value in (("width", source.width), ("height", source.height)):
             if key in kept and kept[key] == value and value is not None:
@@ -276,19 +289,16 @@ class _Reader:
             fail(self._path, f"the {key} of image {id!r} is {value!r}; it must be a whole number of pixels.")
         return int(value)
 
-    def _source(self, name: str, width: int | None, height: int | None) -> Source:
+    def _file(self, item: tuple[ForeignId, dict[str, Any]]) -> Path | None:
+        """Returns the file of an image, or None where it is not there."""
+        id, record = item
+        name = record.get("file_name")
+        if not isinstance(name, str) or not name:
+            fail(self._path, f"image {id!r} has the file_name {name!r}; it must be a path.")
+        return None if is_url(name) else file_inside(self._folder, clean_name(name))
+
+    def _absent(self, name: str, width: int | None, height: int | None) -> Source:
         if is_url(name):
             return Source(uri=name, width=width, height=height)
-        relative = clean_name(name)
-        if self._folder is None:
-            self._warnings.add("images that were not looked for, as no folder of images was given", name)
-            return self._linker.missing(relative, width=width, height=height)
-        file = file_inside(self._folder, relative)
-        if file is None:
-            self._warnings.add(f"images that are not in {self._folder}", name)
-            return self._linker.missing(relative, width=width, height=height)
-        source = self._linker.source(file)
-        if source.width is None or source.height is None:
-            # Not a picture that can be measured: the file's word is all there is.
-            return replace(source, width=width, height=height)
-        return source
+        self._warnings.add(f"images that are not in {self._folder}", name)
+        return absent_source(self._linker, self._folder / clean_name(name), width=width, height=height)
