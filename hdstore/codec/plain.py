@@ -1,4 +1,4 @@
-"""Schemas, mask labels and statistics as plain dicts and lists: what JSON for people and scripts is made of."""
+"""Schemas, mask labels and statistics as the plain values that JSON for people and scripts is made of."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def schema_to_builtins(schema: Schema) -> dict[str, Any]:
 
 
 def schema_from_builtins(plain: Any) -> Schema:
-    """Returns the schema that plain values describe; raises InvalidValueError naming the field that is wrong."""
+    """Returns the schema that plain values describe; InvalidValueError names the field that is wrong."""
     try:
         return msgspec.convert(plain, Schema)
     except (msgspec.ValidationError, RecursionError) as error:
