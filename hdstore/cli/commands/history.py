@@ -1,0 +1,141 @@
+"""``hdstore log``, ``query`` and ``diff``: what happened to a version, what is in it, what differs."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hdstore.cli.describe import commit_json, commit_row, frame_row
+from hdstore.cli.opening import AsJson, Limit, VersionPath, only_one, open_repository
+from hdstore.cli.output import count, print_json, print_lines, print_raw, print_table, say
+from hdstore.cli.registry import command
+
+if TYPE_CHECKING:
+    from hdstore.diff import Diff, FrameChange
+
+__all__ = ["add_to"]
+
+_ROWS = 50
+"""Frames that a table shows where no limit was given."""
+
+
+def log(context: typer.Context, path: VersionPath, limit: Limit = None, as_json: AsJson = False) -> None:
+    """Shows the saves that led to a version, latest first."""
+    with open_repository(context) as repository:
+        commits = islice(repository.version(path).log(), limit)
+        if as_json:
+            print_json([commit_json(commit) for commit in commits])
+        else:
+            print_table(("commit", "time", "author", "message"), map(commit_row, commits))
+
+
+def query(
+    context: typer.Context,
+    path: VersionPath,
+    lucene: Annotated[
+        str,
+        typer.Argument(metavar="LUCENE", help="The query, for example 'label:car'.", show_default=False),
+    ],
+    only_count: Annotated[bool, typer.Option("--count", help="Print the number of frames only.")] = False,
+    only_ids: Annotated[bool, typer.Option("--ids", help="Print their ids only, one a line.")] = False,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
+    """Finds the frames that meet a query.
+
+    Ids come sorted. A limit cuts what is printed, never the count.
+    """
+    only_one("--count", only_count, "--ids", only_ids, "--json", as_json)
+    with open_repository(context) as repository:
+        found = repository.version(path).query(lucene)
+        if only_count:
+            print_raw(str(sum(1 for _ in found)))
+            return
+        if as_json or only_ids:
+            ids = sorted(frame.id for frame in found)
+            if as_json:
+                print_json({"count": len(ids), "ids": ids[:limit]})
+            else:
+                print_lines(ids[:limit])
+            return
+        rows = sorted(frame_row(frame) for frame in found)
+    shown = _ROWS if limit is None else limit
+    print_table(("frame", "annotations", "labels"), rows[:shown], right=("annotations",))
+    more = f"; the first {shown:,} are shown, --limit shows more" if len(rows) > shown else ""
+    say(f"{count(len(rows), 'frame')}{more}.")
+
+
+def diff(
+    context: typer.Context,
+    before: Annotated[
+        str, typer.Argument(metavar="DATASET/VERSION", help="The version before.", show_default=False)
+    ],
+    after: Annotated[
+        str, typer.Argument(metavar="DATASET/VERSION", help="The version after.", show_default=False)
+    ],
+    stat: Annotated[bool, typer.Option("--stat", help="Count only.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Shows what was done from one version to another, frame by frame."""
+    only_one("--stat", stat, "--json", as_json)
+    with open_repository(context) as repository:
+        found = repository.version(before).diff(repository.version(after))
+    if as_json:
+        print_json(_diff_json(found))
+        return
+    if not stat:
+        print_lines(f"+ {frame_id}" for frame_id in found.added)
+        print_lines(f"- {frame_id}" for frame_id in found.removed)
+        print_lines(f"~ {change.id}  {_change_text(change)}" for change in found.changed)
+    also = [
+        text
+        for text, differs in (("schema changed", found.schema), ("metadata changed", found.metadata))
+        if differs
+    ]
+    say(
+        f"{count(len(found.added), 'frame')} added, {len(found.removed):,} removed,"
+        f" {len(found.changed):,} changed{'; ' if also else ''}{' and '.join(also)}."
+    )
+
+
+def _diff_json(found: Diff) -> dict[str, Any]:
+    return {
+        "added": list(found.added),
+        "removed": list(found.removed),
+        "changed": [
+            {
+                "id": change.id,
+                "annotations": {
+                    "added": list(change.annotations_added),
+                    "removed": list(change.annotations_removed),
+                    "changed": list(change.annotations_changed),
+                },
+                "fields": list(change.fields),
+            }
+            for change in found.changed
+        ],
+        "schema": found.schema,
+        "metadata": found.metadata,
+    }
+
+
+def _change_text(change: FrameChange) -> str:
+    parts = [
+        f"{sign}{count(len(ids), 'annotation')}"
+        for sign, ids in (
+            ("+", change.annotations_added),
+            ("-", change.annotations_removed),
+            ("~", change.annotations_changed),
+        )
+        if ids
+    ]
+    return ", ".join([*parts, *change.fields])
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands to the app."""
+    command(app, "log", example="hdstore log street/Current --limit 10")(log)
+    command(app, "query", example="hdstore query street/Current 'label:car AND NOT label:bus' --count")(query)
+    command(app, "diff", example="hdstore diff street/v1 street/v2 --stat")(diff)

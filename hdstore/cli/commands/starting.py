@@ -1,0 +1,66 @@
+"""``hdstore init``, ``demo`` and ``gui``: where people begin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdstore.cli.exits import Exit
+from hdstore.cli.opening import Folder, settings
+from hdstore.cli.output import console, note, say
+from hdstore.cli.registry import command
+from hdstore.errors import StorageError
+
+__all__ = ["add_to"]
+
+
+def init(
+    context: typer.Context,
+    folder: Folder = None,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Let all members of the folder's group write.")
+    ] = False,
+) -> None:
+    """Makes an empty repository in a folder; the folder is made too where it is not there."""
+    from hdstore.repository import init as init_at
+
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"The folder {folder} can not be made: {error.strerror}.") from error
+    with init_at(folder or settings(context).folder, shared=shared) as repository:
+        say(f"Made an empty repository in {repository.hds}")
+
+
+def demo(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="A folder that is new or empty.", show_default=True)
+    ] = Path("hdstore-demo"),
+    gui: Annotated[bool, typer.Option("--gui/--no-gui", help="Open the desktop app at the end.")] = True,
+) -> None:
+    """Makes a small repository with drawn pictures and shows, step by step, what hdstore does."""
+    from hdstore.demo import run_demo
+
+    raise typer.Exit(run_demo(folder, gui=gui, console=console()))
+
+
+def gui(context: typer.Context, folder: Folder = None) -> None:
+    """Opens the desktop app."""
+    try:
+        from hdstore_gui.app import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("PySide6", "shiboken6", "numpy"):
+            raise
+        note("hdstore: the desktop app is not installed. Install it with: pip install 'hdstore[gui]'")
+        raise typer.Exit(Exit.NOT_INSTALLED) from error
+    raise typer.Exit(run(folder or settings(context).folder))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands to the app."""
+    command(app, "init", example="hdstore init photos")(init)
+    command(app, "demo", example="hdstore demo --no-gui")(demo)
+    command(app, "gui", example="hdstore gui photos")(gui)
