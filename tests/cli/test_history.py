@@ -1,0 +1,103 @@
+"""``hdstore log``, ``query`` and ``diff``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdstore.model import PutFrame, RemoveAnnotation, SetFrameMetadata, SingleFrame
+from hdstore.repository import Repository
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def versions(opened: Repository) -> tuple[str, str]:
+    """Returns the paths of two versions.
+
+    In the second, frame a has other metadata, b has an annotation less, c went and d came.
+    """
+    published, child = opened.version("street/Current").snapshot(name="v1")
+    child.apply(SetFrameMetadata(frame_id="a", set={"place": "Bonn"}), message="Move a to Bonn")
+    child.apply(RemoveAnnotation(frame_id="b", annotation_id="bus-1"))
+    child.apply(PutFrame(frame=SingleFrame(id="d")))
+    child.delete_frames(["c"])
+    return published.path, child.path
+
+
+def test_a_log_tells_who_saved_what(run: Run, versions: tuple[str, str]) -> None:
+    """Log shows commits, latest first, with author, time and message; --limit cuts it."""
+    plain = run("log", versions[1], "--json").json
+    shown = run("log", versions[1], "--limit", "20").out
+
+    assert plain[0]["message"] == "Delete 1 frame"
+    assert plain[0]["author"] == {"name": "Ada Lovelace", "email": "ada@example.org"}
+    assert [plain[1]["id"]] == plain[0]["parents"]
+    assert plain[0]["time"].endswith("Z")
+    assert "Move a to Bonn" in shown
+    assert plain[0]["id"][:10] in shown
+    assert len(run("log", versions[1], "--limit", "2", "--json").json) == 2
+
+
+def test_a_query_prints_what_is_asked_for(run: Run, street: Path) -> None:
+    """--count prints a number, --ids a line a frame, --json one object, nothing a table."""
+    car = ("query", "street/Current", "label:car")
+
+    assert run(*car, "--count").lines == ["2"]
+    assert run(*car, "--ids").lines == ["a", "b"]
+    assert run(*car, "--ids", "--limit", "1").lines == ["a"]
+    assert run(*car, "--json").json == {"count": 2, "ids": ["a", "b"]}
+    assert run(*car, "--json", "--limit", "1").json == {"count": 2, "ids": ["a"]}
+    assert "bus, car" in run(*car).out
+    assert "2 frames; the first 1 are shown" in run(*car, "--limit", "1").out
+    assert "1 frame." in run("query", "street/Current", "label:bus").out
+    run(*car, "--count", "--ids", code=2)
+
+
+def test_a_wrong_query_shows_where(run: Run, street: Path) -> None:
+    """A query that can not be parsed exits 2 with a caret under the place, also behind wide characters."""
+    plain = run("query", "street/Current", "label:(car", code=2)
+    wide = run("query", "street/Current", "label:車 AND (", code=2)
+
+    line, caret = plain.err.splitlines()[-2:]
+    assert line == "  label:(car"
+    assert caret.strip() == "^"
+    line, caret = wide.err.splitlines()[-2:]
+    assert caret.index("^") >= line.index("(") + 1
+
+
+def test_a_diff_names_frames_and_annotations(run: Run, versions: tuple[str, str]) -> None:
+    """Diff --json lists what was added, removed and changed, down to annotations and fields."""
+    found = run("diff", *versions, "--json").json
+
+    assert (found["added"], found["removed"]) == (["d"], ["c"])
+    nothing: list[str] = []
+    assert [
+        {
+            "id": "a",
+            "annotations": {"added": nothing, "removed": nothing, "changed": nothing},
+            "fields": ["metadata"],
+        },
+        {
+            "id": "b",
+            "annotations": {"added": nothing, "removed": ["bus-1"], "changed": nothing},
+            "fields": nothing,
+        },
+    ] == found["changed"]
+
+
+def test_a_diff_is_readable(run: Run, versions: tuple[str, str]) -> None:
+    """Diff marks frames with +, - and ~, and --stat counts only."""
+    assert run("diff", *versions).lines == [
+        "+ d",
+        "- c",
+        "~ a  metadata",
+        "~ b  -1 annotation",
+        "1 frame added, 1 removed, 2 changed.",
+    ]
+    assert run("diff", *versions, "--stat").lines == ["1 frame added, 1 removed, 2 changed."]
+    assert run("diff", versions[0], versions[0]).lines == ["0 frames added, 0 removed, 0 changed."]
+    run("diff", *versions, "--stat", "--json", code=2)
