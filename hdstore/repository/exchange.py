@@ -45,7 +45,9 @@ def import_files(
         raise NotFoundError(f"There is nothing to import at {path}.")
     if media not in ("link", "store"):
         raise InvalidInputError(f"Media are linked or stored, say 'link' or 'store', not {media!r}.")
-    base = Path(images) if images is not None else None
+    # The reader joins names to these, and the linker resolves relative paths against them a second time.
+    path = path.absolute()
+    base = Path(images).absolute() if images is not None else None
     linker = core.media.linker(policy=media, root=root, base=base or (path if path.is_dir() else path.parent))
     # Everything is read and checked before anything is made, so a bad file leaves no empty dataset behind.
     imported: Imported = reader(path, images=base, linker=linker, progress=progress)
