@@ -1,0 +1,108 @@
+"""Files of other people read with care, and files of ours replaced as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from hdstore.errors import HdstoreError, MediaError, StorageError
+from hdstore.ids import new_id
+
+__all__ = [
+    "exclusive",
+    "media_errors",
+    "open_regular",
+    "replace_file",
+    "storage_errors",
+    "sync_folder",
+    "temporary_file",
+]
+
+
+@contextlib.contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Turns an OSError of the block into a StorageError that says what was being done."""
+    try:
+        yield
+    except HdstoreError:
+        raise
+    except OSError as error:
+        raise StorageError(f"{what} failed: {error.strerror or error}.") from error
+
+
+@contextlib.contextmanager
+def media_errors(path: Path) -> Iterator[None]:
+    """Turns an OSError of the block, which reads ``path``, into a MediaError."""
+    try:
+        yield
+    except HdstoreError:
+        raise
+    except (OSError, ValueError) as error:
+        # ValueError: a NUL or a lone surrogate in the name.
+        reason = getattr(error, "strerror", None) or error
+        raise MediaError(f"{path} can not be read: {reason}.") from error
+
+
+@contextlib.contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Opens a regular file for reading; failures to open or read it are a MediaError.
+
+    Anything but a regular file is refused: opening a pipe would wait for ever.
+    """
+    with media_errors(path):
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise MediaError(f"{path} is not a regular file; only files are media.")
+            yield stream
+
+
+@contextlib.contextmanager
+def temporary_file(folder: Path, *, mode: int = 0o666) -> Iterator[tuple[BinaryIO, Path]]:
+    """Makes a new file, open for writing and reading; what is not moved away by the end is removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"media-{new_id(16)}"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(handle, "w+b") as stream:
+            yield stream, path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def replace_file(path: Path, data: bytes, *, tmp: Path) -> None:
+    """Replaces a file as a whole: readers see the old bytes or the new ones, also after a crash."""
+    with storage_errors(f"Writing {path}"), temporary_file(tmp) as (stream, temporary):
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Lets one process at a time into the block; the kernel frees the lock when its holder dies."""
+    with storage_errors(f"Locking {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        with storage_errors(f"Locking {path}"):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
