@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -29,10 +29,10 @@ class Annotation(
     track (what ClearML calls id). ``sources`` names the sources it lies on; empty means the first.
     """
 
-    confidence: float | None = None
+    confidence: Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)] | None = None
     geometry: Geometry | None = None
     id: str = ""
-    labels: tuple[str, ...] = ()
+    labels: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()
     metadata: Metadata = msgspec.field(default_factory=dict)
     object_id: str | None = None
     sources: tuple[str, ...] = ()

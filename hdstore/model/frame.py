@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 
 from hdstore.model.annotation import Annotation, Metadata
 
 __all__ = ["Frame", "FrameGroup", "Mask", "Preview", "SingleFrame", "Source", "Timestamp"]
+
+Size: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""A number of pixels or bytes that JSON readers hold exactly."""
 
 Timestamp: TypeAlias = int | float
 """Milliseconds from the beginning of a medium; 0 for stills."""
@@ -30,7 +33,7 @@ class Preview(_Medium, kw_only=True):
 
     content_type: str = ""
     hash: str = ""
-    size: int | None = None
+    size: Size | None = None
     timestamp: Timestamp = 0
     uri: str
 
@@ -40,12 +43,12 @@ class Mask(_Medium, kw_only=True):
 
     content_type: str = ""
     hash: str = ""
-    height: int | None = None
+    height: Size | None = None
     id: str = "00"
-    size: int | None = None
+    size: Size | None = None
     timestamp: Timestamp = 0
     uri: str
-    width: int | None = None
+    width: Size | None = None
 
 
 class Source(_Medium, kw_only=True):
@@ -57,15 +60,15 @@ class Source(_Medium, kw_only=True):
 
     content_type: str = ""
     hash: str = ""
-    height: int | None = None
+    height: Size | None = None
     id: str = "00"
     masks: tuple[Mask, ...] = ()
     metadata: Metadata = msgspec.field(default_factory=dict)
     preview: Preview | None = None
-    size: int | None = None
+    size: Size | None = None
     timestamp: Timestamp = 0
     uri: str = ""
-    width: int | None = None
+    width: Size | None = None
 
 
 class _FrameFields(

@@ -6,6 +6,7 @@ Each ``check_...`` raises ``InvalidValueError`` with what was found and where, a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from hdstore.errors import InvalidValueError
@@ -148,9 +149,6 @@ def _check_sources(frame: Frame, where: str) -> frozenset[str]:
         _check_time(source.timestamp, where)
         if source.metadata:
             _check_value(source.metadata, where, 0)
-        for number in (source.width, source.height, source.size):
-            if number is not None and not 0 <= number < 2**53:
-                raise InvalidValueError(f"A source of {where} has an impossible size {number}.")
         if source.masks and len({mask.id for mask in source.masks}) != len(source.masks):
             raise InvalidValueError(f"Two masks of one source of {where} share an id.")
     return ids
@@ -162,9 +160,6 @@ def _check_time(timestamp: float | None, where: str) -> None:
 
 
 def _check_annotation(annotation: Annotation, source_ids: frozenset[str], where: str) -> None:
-    confidence = annotation.confidence
-    if confidence is not None and not math.isfinite(confidence):
-        raise InvalidValueError(f"A confidence in {where} is {confidence}, not a finite number.")
     if annotation.sources and not source_ids.issuperset(annotation.sources):
         raise InvalidValueError(
             f"Annotation {annotation.id!r} of {where} lies on sources {annotation.sources!r}, but the frame has"
@@ -172,43 +167,62 @@ def _check_annotation(annotation: Annotation, source_ids: frozenset[str], where:
         )
     if annotation.metadata:
         _check_value(annotation.metadata, where, 0)
-    if "" in annotation.labels:
-        raise InvalidValueError(f"Annotation {annotation.id!r} of {where} has an empty label.")
-    problem = _geometry_problem(annotation)
-    if problem:
+    look = _PROBLEMS.get(type(annotation.geometry))
+    if look is not None and (problem := look(annotation.geometry)):
         raise InvalidValueError(f"Annotation {annotation.id!r} of {where} {problem}.")
 
 
-def _geometry_problem(annotation: Annotation) -> str:
-    """Returns what is wrong with the geometry as the end of a sentence, or "".
+# What can be wrong with a geometry whose field types are right, as the end of a sentence, or "". Degenerate shapes (a
+# box of no width, a ring of two points) are kept: they are what the file said.
 
-    Degenerate shapes (a box of no width, a ring of two points) are kept: they are what the file said.
-    """
-    shape = annotation.geometry
-    kind = type(shape)
-    if kind is Polygon:
-        if any(len(ring) % 2 for ring in shape.rings):  # type: ignore[union-attr]
+
+def _polygon_problem(shape: Polygon) -> str:
+    for ring in shape.rings:
+        if len(ring) % 2:
             return "has a polygon ring with an odd number of coordinates"
-    elif isinstance(shape, Keypoints):
-        if len(shape.points) % 2:
-            return "has an odd number of keypoint coordinates"
-        if shape.visibility and len(shape.visibility) * 2 != len(shape.points):
-            return f"has {len(shape.points) // 2} keypoints but {len(shape.visibility)} visibilities"
-    elif isinstance(shape, Polygon3D):
-        if any(len(ring) % 3 for ring in shape.rings):
-            return "has a 3D ring whose coordinates are not triplets"
-    elif isinstance(shape, Keypoints3D):
-        if len(shape.points) % 3:
-            return "has 3D keypoints whose coordinates are not triplets"
-    elif isinstance(shape, MaskValue):
-        if len(shape.value) not in (1, 3, 4) or not all(0 <= v < 2**32 for v in shape.value):
-            return f"has the mask value {shape.value!r}, which is not one number or red, green, blue[, alpha]"
-    elif isinstance(shape, Rle):
-        if shape.height < 0 or shape.width < 0:
-            return "has a run-length mask of negative size"
-        if not isinstance(shape.counts, str) and any(count < 0 for count in shape.counts):
-            return "has a negative run length"
     return ""
+
+
+def _keypoints_problem(shape: Keypoints) -> str:
+    if len(shape.points) % 2:
+        return "has an odd number of keypoint coordinates"
+    if shape.visibility and len(shape.visibility) * 2 != len(shape.points):
+        return f"has {len(shape.points) // 2} keypoints but {len(shape.visibility)} visibilities"
+    return ""
+
+
+def _polygon3d_problem(shape: Polygon3D) -> str:
+    if any(len(ring) % 3 for ring in shape.rings):
+        return "has a 3D ring whose coordinates are not triplets"
+    return ""
+
+
+def _keypoints3d_problem(shape: Keypoints3D) -> str:
+    return "has 3D keypoints whose coordinates are not triplets" if len(shape.points) % 3 else ""
+
+
+def _mask_problem(shape: MaskValue) -> str:
+    if len(shape.value) in (1, 3, 4) and all(0 <= value < 2**32 for value in shape.value):
+        return ""
+    return f"has the mask value {shape.value!r}, which is not one number or red, green, blue[, alpha]"
+
+
+def _rle_problem(shape: Rle) -> str:
+    if shape.height < 0 or shape.width < 0:
+        return "has a run-length mask of negative size"
+    if not isinstance(shape.counts, str) and any(count < 0 for count in shape.counts):
+        return "has a negative run length"
+    return ""
+
+
+_PROBLEMS: dict[type, Callable[[Any], str]] = {
+    Polygon: _polygon_problem,
+    Keypoints: _keypoints_problem,
+    Polygon3D: _polygon3d_problem,
+    Keypoints3D: _keypoints3d_problem,
+    MaskValue: _mask_problem,
+    Rle: _rle_problem,
+}
 
 
 def check_schema(schema: Schema) -> None:

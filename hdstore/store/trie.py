@@ -206,7 +206,7 @@ class _Update:
             left, right = _halves(items, depth)
         else:
             left, right = _children(group.entries, bits)
-        zero, one = changes.split(depth)
+        zero, one = (changes if loaded is None else loaded).split(depth)
         return self._join(
             bits,
             self._node(depth + 1, bits + "0", left, zero),
