@@ -246,7 +246,7 @@ class Tour:
     def _push(self) -> None:
         self._screen.step(
             "Push to another place",
-            "A folder, a USB stick, a git host: versions, history and kept pictures go there.",
+            "A USB stick, a network drive: versions, history and kept pictures go there.",
             f"hdstore remote add origin {BACKUP}",
             "hdstore push",
         )
