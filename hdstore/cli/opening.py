@@ -43,7 +43,7 @@ VersionPath: TypeAlias = Annotated[
     ),
 ]
 Folder: TypeAlias = Annotated[
-    Path | None, typer.Argument(metavar="[DIR]", help="The folder.", show_default="that of -C")
+    Path | None, typer.Argument(metavar="DIR", help="The folder.", show_default="that of -C")
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 Limit: TypeAlias = Annotated[

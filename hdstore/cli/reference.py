@@ -83,13 +83,18 @@ def _command(name: str, command: TyperCommand) -> str:
     usage = [name]
     if any(isinstance(param, TyperOption) and not param.hidden for param in command.params):
         usage.append("[OPTIONS]")
-    usage += [str(param.metavar) for param in command.params if isinstance(param, TyperArgument)]
+    usage += [_argument(param) for param in command.params if isinstance(param, TyperArgument)]
     example = (command.epilog or "").removeprefix("Example: ")
     lines = [f"### {name}", "", *_help(command), "", "```", " ".join(usage), "```", ""]
     table = _options(command)
     if table:
         lines.append(table)
     return "\n".join([*lines, "Example:", "", "```sh", example, "```", ""])
+
+
+def _argument(param: TyperArgument) -> str:
+    many = "..." if param.nargs == -1 else ""
+    return f"{param.metavar}{many}" if param.required else f"[{param.metavar}]{many}"
 
 
 def _help(command: TyperCommand) -> list[str]:
@@ -102,11 +107,10 @@ def _options(command: Any) -> str:
 
 
 def _row(param: Any) -> str:
-    metavar = str(param.metavar or "")
     if isinstance(param, TyperArgument):
-        names = f"`{metavar}`"
+        names = f"`{_argument(param)}`"
     else:
-        value = f" {metavar}" if metavar else ""
+        value = f" {param.metavar}" if param.metavar else ""
         names = ", ".join(f"`{option}{value}`" for option in (*param.opts, *param.secondary_opts))
     return f"| {names.replace('|', chr(92) + '|')} | {param.help}{_default(param)} |"
 

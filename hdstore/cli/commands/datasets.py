@@ -95,7 +95,7 @@ def rename(
 def tag_dataset(
     context: typer.Context,
     name: DatasetName,
-    tags: Annotated[list[str], typer.Argument(metavar="TAG...", help="The tags.", show_default=False)],
+    tags: Annotated[list[str], typer.Argument(metavar="TAG", help="The tags.", show_default=False)],
     remove: Annotated[bool, typer.Option("--remove", help="Take the tags away instead.")] = False,
 ) -> None:
     """Adds tags to a dataset, or takes them away."""

@@ -82,7 +82,7 @@ def delete(
     context: typer.Context,
     path: VersionPath,
     frame_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="The frames' ids.", show_default=False)
+        list[str] | None, typer.Argument(metavar="ID", help="The frames' ids.", show_default=False)
     ] = None,
     query: Annotated[
         str | None, typer.Option(metavar="LUCENE", help="Delete the frames that meet this query instead.")

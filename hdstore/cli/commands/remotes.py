@@ -23,7 +23,7 @@ Url: TypeAlias = Annotated[
     str,
     typer.Argument(metavar="URL", help="A folder, or an ssh or https URL.", show_default=False),
 ]
-Remote: TypeAlias = Annotated[str, typer.Argument(metavar="[REMOTE]", help="The remote's name.")]
+Remote: TypeAlias = Annotated[str, typer.Argument(metavar="REMOTE", help="The remote's name.")]
 NewRemote: TypeAlias = Annotated[
     str, typer.Argument(metavar="NAME", help="The remote's name.", show_default=False)
 ]

@@ -37,7 +37,7 @@ def init(
 
 def demo(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="A folder that is new or empty.", show_default=True)
+        Path, typer.Argument(metavar="DIR", help="A folder that is new or empty.", show_default=True)
     ] = Path("hdstore-demo"),
     gui: Annotated[bool, typer.Option("--gui/--no-gui", help="Open the desktop app at the end.")] = True,
 ) -> None:

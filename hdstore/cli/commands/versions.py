@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hdstore.cli.describe import version_json
-from hdstore.cli.failures import child_hint
+from hdstore.cli.failures import child_hint, writing
 from hdstore.cli.opening import AsJson, DatasetName, VersionPath, open_repository
 from hdstore.cli.output import count, print_json, print_table, say, wall_time
 from hdstore.cli.prompts import Yes, can_ask, choose, confirm_deletion
@@ -102,7 +102,8 @@ def snapshot(
     """Publishes a draft as it is, and goes on in a new draft of the same name."""
     with open_repository(context) as repository:
         draft = _draft(repository, path)
-        published, child = draft.snapshot(name=name, comment=message)
+        with writing(draft):
+            published, child = draft.snapshot(name=name, comment=message)
         say(f"Published {published.path} ({published.id}); work goes on in {child.path} ({child.id})")
 
 
@@ -139,7 +140,8 @@ def publish(
     """Makes a draft read-only for ever, under the name and id it has."""
     with open_repository(context) as repository:
         version = repository.version(path)
-        version.publish(comment=message)
+        with writing(version):
+            version.publish(comment=message)
         say(f"Published {version.path} ({version.id})")
         say(child_hint(version))
 
