@@ -5,6 +5,7 @@ from __future__ import annotations
 from hdstore.version.building import Batch, Built, build_edits, overlay, write_commit, write_tree
 from hdstore.version.counting import Tally, count_frame, merge_counts
 from hdstore.version.media import kept_media, media_of
+from hdstore.version.spill import Spill
 from hdstore.version.state import VersionState, commit_of, history
 from hdstore.version.verify import Problem, VersionVerifier
 
@@ -12,6 +13,7 @@ __all__ = [
     "Batch",
     "Built",
     "Problem",
+    "Spill",
     "Tally",
     "VersionState",
     "VersionVerifier",
