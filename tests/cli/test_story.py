@@ -20,11 +20,10 @@ def blood(shared_data: Callable[[str], Path], tmp_path: Path) -> Path:
     """Returns a folder ``blood`` with the first forty pictures of the blood cell set and their labels."""
     source = shared_data("bccd")
     target = tmp_path / "blood"
-    for folder, suffix in (("Annotations", ".xml"), ("JPEGImages", ".jpg")):
+    for folder in ("Annotations", "JPEGImages"):
         (target / folder).mkdir(parents=True)
-        for number in range(40):
-            name = f"BloodImage_{number:05d}{suffix}"
-            shutil.copyfile(source / folder / name, target / folder / name)
+        for file in sorted((source / folder).iterdir())[:40]:
+            shutil.copyfile(file, target / folder / file.name)
     return target
 
 
