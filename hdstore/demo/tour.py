@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Iterator
 
+from hdstore.codec.plain import mask_labels_from_builtins
 from hdstore.demo.resources import copy_sample
 from hdstore.demo.screen import Screen
 from hdstore.errors import DamagedError
@@ -15,7 +16,6 @@ from hdstore.model import (
     Frame,
     FrameEdit,
     Mask,
-    MaskLabel,
     PutFrame,
     RemoveAnnotation,
     ReplaceAnnotation,
@@ -41,7 +41,12 @@ _SURE = "rois:(label:donut AND confidence:>=0.75)"
 _BAKERY = "meta.place:bakery AND meta.blurred:false AND NOT rois.label:donut"
 
 _COLOURS = {"donut": "#ff6fa3", "waffle": "#ffb938", "coffee": "#2fb8ac", "plate": "#7aa2f7"}
-_MASK_VALUES = {1: "donut", 2: "waffle", 3: "coffee", 4: "plate"}
+_MASK_LABELS = {
+    ALL_MASKS: [
+        {"value": [number], "labels": [label], "color": color}
+        for number, (label, color) in enumerate(_COLOURS.items(), start=1)
+    ]
+}
 
 
 class Tour:
@@ -100,26 +105,19 @@ class Tour:
         self._screen.step(
             "Say what labels and masks mean",
             "Labels get colours, and one picture a mask, whose pixel values carry labels.",
-            f"hdstore version mask-labels {DATASET}/Current",
-            f"hdstore frame show {DATASET}/Current {_MASKED}.jpg",
+            _command("version", "mask-labels", f"{DATASET}/Current", "--set", json.dumps(_MASK_LABELS)),
+            f"hdstore frame edit {DATASET}/Current {_MASKED}.jpg",
         )
         draft = dataset.current()
         schema = draft.schema()
         coloured = (replace(label, color=_COLOURS[label.name]) for label in schema.labels)
         draft.set_schema(replace(schema, labels=tuple(coloured)))
-        draft.set_mask_labels(
-            {
-                ALL_MASKS: tuple(
-                    MaskLabel(value=(value,), labels=(label,), color=_COLOURS[label])
-                    for value, label in _MASK_VALUES.items()
-                )
-            }
-        )
+        draft.set_mask_labels(mask_labels_from_builtins(_MASK_LABELS))
         draft.apply(
             PutFrame(frame=self._with_mask(draft.frame(f"{_MASKED}.jpg"))),
             message=f"Add a mask to {_MASKED}",
         )
-        self._screen.result(f"{len(_MASK_VALUES)} mask labels; {_MASKED}.jpg has a mask")
+        self._screen.result(f"{len(_COLOURS)} mask labels; {_MASKED}.jpg has a mask")
 
     def _with_mask(self, frame: Frame) -> Frame:
         folder = self._folder / SAMPLE / "masks"
