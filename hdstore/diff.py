@@ -1,4 +1,4 @@
-"""What differs between two versions: frame by frame, field by field, annotation by annotation; equal subtrees are skipped."""
+"""What differs between two versions: frames, their fields and annotations; equal subtrees are skipped."""
 
 from __future__ import annotations
 
@@ -43,9 +43,7 @@ class Diff:
         return bool(self.added or self.removed or self.changed or self.schema or self.metadata)
 
 
-def iter_differing(
-    before: VersionState, after: VersionState
-) -> Iterator[tuple[Frame | None, Frame | None]]:
+def iter_differing(before: VersionState, after: VersionState) -> Iterator[tuple[Frame | None, Frame | None]]:
     """Streams the pairs of frames that differ; None where a version does not hold the frame."""
     for _, old, new in before.trie.diff(after.trie):
         yield (

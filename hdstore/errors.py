@@ -97,9 +97,7 @@ class EditConflictError(ConflictError):
     ``frame_id`` names it; ``base``, ``ours`` and ``theirs`` are its three values (None where absent).
     """
 
-    def __init__(
-        self, message: str, *, frame_id: str, base: object, ours: object, theirs: object
-    ) -> None:
+    def __init__(self, message: str, *, frame_id: str, base: object, ours: object, theirs: object) -> None:
         super().__init__(message)
         self.frame_id = frame_id
         self.base = base

@@ -23,7 +23,8 @@ __all__ = [
 ]
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
-_decoder = msgspec.msgpack.Decoder(Frame)
+_decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
+_json_decoder: msgspec.json.Decoder[Frame] = msgspec.json.Decoder(Frame)
 
 
 class _IdOnly(msgspec.Struct, gc=False):
@@ -103,9 +104,10 @@ def frame_to_builtins(frame: Frame) -> dict[str, Any]:
 def frame_from_builtins(plain: Any) -> Frame:
     """Returns the frame that a plain dict describes; raises InvalidValueError naming the field that is wrong."""
     try:
-        return msgspec.convert(plain, Frame)  # type: ignore[arg-type]
+        frame: Frame = msgspec.convert(plain, Frame)
     except (msgspec.ValidationError, RecursionError) as error:
         raise InvalidValueError(f"This is not a frame: {error}.") from error
+    return frame
 
 
 def frame_to_json(frame: Frame, *, indent: int = 2) -> str:
@@ -116,6 +118,6 @@ def frame_to_json(frame: Frame, *, indent: int = 2) -> str:
 def frame_from_json(text: str | bytes) -> Frame:
     """Returns the frame that JSON describes; raises InvalidValueError naming the field that is wrong."""
     try:
-        return msgspec.json.decode(text, type=Frame)  # type: ignore[arg-type]
+        return _json_decoder.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidValueError(f"This JSON is not a frame: {error}.") from error

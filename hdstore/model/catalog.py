@@ -9,13 +9,11 @@ from hdstore.model.annotation import Metadata
 __all__ = ["DatasetDocument", "VersionRecord"]
 
 
-class _Document(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
+class _Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Base of the catalog's values; written as canonical JSON so that they merge key by key."""
 
 
-class VersionRecord(_Document, kw_only=True):
+class VersionRecord(_Document, frozen=True, kw_only=True):
     """What people call a version and say of it; a deleted one stays as a tombstone, so that a pull revives nothing.
 
     ``continued_by`` is the id of the draft that goes on from a snapshot.
@@ -29,7 +27,7 @@ class VersionRecord(_Document, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
-class DatasetDocument(_Document, kw_only=True):
+class DatasetDocument(_Document, frozen=True, kw_only=True):
     """A dataset: its names, description, metadata (row 13) and versions by id.
 
     ``created`` is seconds since 1970 in UTC; ``project`` a path with slashes, "" at the top.

@@ -52,16 +52,14 @@ def _index_of(frame: Frame, annotation_id: str) -> int:
     for index, annotation in enumerate(frame.annotations):
         if annotation.id == annotation_id:
             return index
-    raise NotFoundError(
-        f"Frame {frame.id!r} has no annotation {annotation_id!r}; it may have been deleted."
-    )
+    raise NotFoundError(f"Frame {frame.id!r} has no annotation {annotation_id!r}; it may have been deleted.")
 
 
 def _with_annotations(frame: Frame, annotations: tuple[Annotation, ...]) -> Frame:
     return msgspec.structs.replace(frame, annotations=annotations)
 
 
-class PutFrame(_EditValue, kw_only=True, tag="put_frame"):
+class PutFrame(_EditValue, frozen=True, kw_only=True, tag="put_frame"):
     """Adds a frame, or replaces the one of its id whole."""
 
     frame: Frame
@@ -80,7 +78,7 @@ class PutFrame(_EditValue, kw_only=True, tag="put_frame"):
         return RemoveFrame(frame_id=self.frame.id) if before is None else PutFrame(frame=before)
 
 
-class RemoveFrame(_EditValue, kw_only=True, tag="remove_frame"):
+class RemoveFrame(_EditValue, frozen=True, kw_only=True, tag="remove_frame"):
     """Removes a frame; an absent one is left absent."""
 
     frame_id: str
@@ -94,7 +92,7 @@ class RemoveFrame(_EditValue, kw_only=True, tag="remove_frame"):
         return self if before is None else PutFrame(frame=before)
 
 
-class AddAnnotation(_EditValue, kw_only=True, tag="add_annotation"):
+class AddAnnotation(_EditValue, frozen=True, kw_only=True, tag="add_annotation"):
     """Adds an annotation with an id, at ``index`` (None: at the end)."""
 
     annotation: Annotation
@@ -110,16 +108,14 @@ class AddAnnotation(_EditValue, kw_only=True, tag="add_annotation"):
                 f" {self.annotation.id!r}."
             )
         at = len(frame.annotations) if self.index is None else self.index
-        return _with_annotations(
-            frame, (*frame.annotations[:at], self.annotation, *frame.annotations[at:])
-        )
+        return _with_annotations(frame, (*frame.annotations[:at], self.annotation, *frame.annotations[at:]))
 
     def inverse(self, before: Frame | None) -> FrameEdit:
         """Returns the edit that removes the annotation."""
         return RemoveAnnotation(frame_id=self.frame_id, annotation_id=self.annotation.id)
 
 
-class ReplaceAnnotation(_EditValue, kw_only=True, tag="replace_annotation"):
+class ReplaceAnnotation(_EditValue, frozen=True, kw_only=True, tag="replace_annotation"):
     """Replaces the annotation of the same id, where it stands."""
 
     annotation: Annotation
@@ -140,7 +136,7 @@ class ReplaceAnnotation(_EditValue, kw_only=True, tag="replace_annotation"):
         return ReplaceAnnotation(frame_id=self.frame_id, annotation=before.annotations[at])
 
 
-class RemoveAnnotation(_EditValue, kw_only=True, tag="remove_annotation"):
+class RemoveAnnotation(_EditValue, frozen=True, kw_only=True, tag="remove_annotation"):
     """Removes one annotation."""
 
     annotation_id: str
@@ -156,12 +152,10 @@ class RemoveAnnotation(_EditValue, kw_only=True, tag="remove_annotation"):
         """Returns the edit that puts the annotation back where it stood."""
         before = _present(before, self.frame_id)
         at = _index_of(before, self.annotation_id)
-        return AddAnnotation(
-            frame_id=self.frame_id, annotation=before.annotations[at], index=at
-        )
+        return AddAnnotation(frame_id=self.frame_id, annotation=before.annotations[at], index=at)
 
 
-class SetFrameMetadata(_EditValue, kw_only=True, tag="set_frame_metadata"):
+class SetFrameMetadata(_EditValue, frozen=True, kw_only=True, tag="set_frame_metadata"):
     """Sets some metadata keys of a frame and removes others; keys not named stay as they are."""
 
     frame_id: str
@@ -186,22 +180,17 @@ class SetFrameMetadata(_EditValue, kw_only=True, tag="set_frame_metadata"):
 
 
 FrameEdit: TypeAlias = (
-    PutFrame
-    | RemoveFrame
-    | AddAnnotation
-    | ReplaceAnnotation
-    | RemoveAnnotation
-    | SetFrameMetadata
+    PutFrame | RemoveFrame | AddAnnotation | ReplaceAnnotation | RemoveAnnotation | SetFrameMetadata
 )
 
 
-class SetSchema(_EditValue, kw_only=True, tag="set_schema"):
+class SetSchema(_EditValue, frozen=True, kw_only=True, tag="set_schema"):
     """Replaces the label schema of a draft."""
 
     schema: Schema
 
 
-class SetVersionMetadata(_EditValue, kw_only=True, tag="set_version_metadata"):
+class SetVersionMetadata(_EditValue, frozen=True, kw_only=True, tag="set_version_metadata"):
     """Replaces the metadata of a draft; it never merges (row 28)."""
 
     metadata: Metadata

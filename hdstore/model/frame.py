@@ -28,7 +28,7 @@ class _Medium(
     """Base of what points to bytes that lie elsewhere."""
 
 
-class Preview(_Medium, kw_only=True):
+class Preview(_Medium, frozen=True, kw_only=True):
     """What is shown instead of a source that a viewer can not draw or should not load (rows 40, 43)."""
 
     content_type: str = ""
@@ -38,7 +38,7 @@ class Preview(_Medium, kw_only=True):
     uri: str
 
 
-class Mask(_Medium, kw_only=True):
+class Mask(_Medium, frozen=True, kw_only=True):
     """A picture whose pixel values carry labels, by the version's mask labels (rows 83-86)."""
 
     content_type: str = ""
@@ -51,7 +51,7 @@ class Mask(_Medium, kw_only=True):
     width: Size | None = None
 
 
-class Source(_Medium, kw_only=True):
+class Source(_Medium, frozen=True, kw_only=True):
     """One raw medium of a frame (row 40).
 
     ``uri`` is ``media:<blake3>`` when hdstore keeps the bytes, ``root:<name>/<path>`` under a named root, or a full
@@ -129,11 +129,11 @@ class _FrameFields(
         return self.sources[0].timestamp if self.sources else 0
 
 
-class SingleFrame(_FrameFields, kw_only=True, tag="single"):
+class SingleFrame(_FrameFields, frozen=True, kw_only=True, tag="single"):
     """A frame with at most one source (row 34)."""
 
 
-class FrameGroup(_FrameFields, kw_only=True, tag="group"):
+class FrameGroup(_FrameFields, frozen=True, kw_only=True, tag="group"):
     """A frame with several named sources, for example the cameras of one moment (row 35)."""
 
 

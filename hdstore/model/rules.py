@@ -68,9 +68,7 @@ def _check_text(text: str, what: str, limit: int) -> None:
 def check_metadata(metadata: Any, where: str) -> None:
     """Checks that a value is JSON-like, nests at most 64 deep and holds finite numbers of 64 bits."""
     if not isinstance(metadata, dict):
-        raise InvalidValueError(
-            f"The metadata of {where} is a map by name, not {type(metadata).__name__}."
-        )
+        raise InvalidValueError(f"The metadata of {where} is a map by name, not {type(metadata).__name__}.")
     _check_value(metadata, where, 0)
 
 
@@ -95,9 +93,7 @@ def _check_value(value: Any, where: str, depth: int) -> None:
     if kind is dict:
         for key, item in value.items():
             if type(key) is not str:
-                raise InvalidValueError(
-                    f"Keys of metadata are strings, but {where} holds the key {key!r}."
-                )
+                raise InvalidValueError(f"Keys of metadata are strings, but {where} holds the key {key!r}.")
             _check_value(item, where, depth + 1)
     elif kind is list or kind is tuple:
         for item in value:

@@ -12,20 +12,18 @@ ALL_MASKS = "_all_"
 """The mask id under which labels hold for every mask of a frame (row 85)."""
 
 
-class _SchemaValue(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
+class _SchemaValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Base of the schema's values."""
 
 
-class Skeleton(_SchemaValue, kw_only=True):
+class Skeleton(_SchemaValue, frozen=True, kw_only=True):
     """Names of keypoints and the pairs (counted from 0) that are joined by a line."""
 
     edges: tuple[tuple[int, int], ...] = ()
     names: tuple[str, ...] = ()
 
 
-class Label(_SchemaValue, kw_only=True):
+class Label(_SchemaValue, frozen=True, kw_only=True):
     """One label: its colour (#rrggbb), hot key, skeleton, attributes and whatever an import said of it.
 
     ``attributes`` maps an attribute's name to the values it may take (empty: any). ``foreign`` maps a format's name
@@ -41,7 +39,7 @@ class Label(_SchemaValue, kw_only=True):
     skeleton: Skeleton | None = None
 
 
-class MaskLabel(_SchemaValue, kw_only=True):
+class MaskLabel(_SchemaValue, frozen=True, kw_only=True):
     """The labels that one pixel value of a mask stands for (rows 85, 86)."""
 
     color: str = ""
@@ -49,7 +47,7 @@ class MaskLabel(_SchemaValue, kw_only=True):
     value: tuple[int, ...]
 
 
-class Schema(_SchemaValue, kw_only=True):
+class Schema(_SchemaValue, frozen=True, kw_only=True):
     """Labels in the order they are shown, and mask labels by mask id (or ``ALL_MASKS``)."""
 
     labels: tuple[Label, ...] = ()

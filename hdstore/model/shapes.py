@@ -42,7 +42,7 @@ class Shape(
     """Base of all geometry; the tag "@" names the kind in the encoded form and sorts first."""
 
 
-class Box(Shape, kw_only=True, tag="box"):
+class Box(Shape, frozen=True, kw_only=True, tag="box"):
     """A rectangle with its top left corner at (x, y) before it is turned by ``angle`` about its centre."""
 
     angle: Coordinate | None = None
@@ -52,13 +52,13 @@ class Box(Shape, kw_only=True, tag="box"):
     y: Coordinate
 
 
-class Polygon(Shape, kw_only=True, tag="polygon"):
+class Polygon(Shape, frozen=True, kw_only=True, tag="polygon"):
     """One or more rings, each a flat run x0, y0, x1, y1, ...; several rings are parts or holes (even-odd rule)."""
 
     rings: tuple[tuple[Coordinate, ...], ...]
 
 
-class Ellipse(Shape, kw_only=True, tag="ellipse"):
+class Ellipse(Shape, frozen=True, kw_only=True, tag="ellipse"):
     """An ellipse about (cx, cy) with radii rx and ry, turned by ``theta`` radians."""
 
     cx: Coordinate
@@ -68,7 +68,7 @@ class Ellipse(Shape, kw_only=True, tag="ellipse"):
     theta: Coordinate = 0.0
 
 
-class Keypoints(Shape, kw_only=True, tag="keypoints"):
+class Keypoints(Shape, frozen=True, kw_only=True, tag="keypoints"):
     """Points x0, y0, x1, y1, ... with, if known, a visibility each (COCO: 0 not labelled, 1 hidden, 2 visible)."""
 
     points: tuple[Coordinate, ...]
@@ -76,33 +76,33 @@ class Keypoints(Shape, kw_only=True, tag="keypoints"):
     visibility: tuple[int, ...] = ()
 
 
-class Keypoints3D(Shape, kw_only=True, tag="keypoints3d"):
+class Keypoints3D(Shape, frozen=True, kw_only=True, tag="keypoints3d"):
     """Points x0, y0, z0, x1, y1, z1, ... in space."""
 
     points: tuple[Coordinate, ...]
 
 
-class Polygon3D(Shape, kw_only=True, tag="polygon3d"):
+class Polygon3D(Shape, frozen=True, kw_only=True, tag="polygon3d"):
     """Rings of points in space, each a flat run x0, y0, z0, x1, ..."""
 
     rings: tuple[tuple[Coordinate, ...], ...]
 
 
-class Box3D(Shape, kw_only=True, tag="box3d"):
+class Box3D(Shape, frozen=True, kw_only=True, tag="box3d"):
     """Two faces of a cuboid, each (x, y, z, w, h): the front and the back, by their top left corners."""
 
     back: tuple[Coordinate, Coordinate, Coordinate, Coordinate, Coordinate]
     front: tuple[Coordinate, Coordinate, Coordinate, Coordinate, Coordinate]
 
 
-class MaskValue(Shape, kw_only=True, tag="mask"):
+class MaskValue(Shape, frozen=True, kw_only=True, tag="mask"):
     """The pixels of a mask source that carry ``value`` (one number, or red, green, blue[, alpha])."""
 
     mask: str = ""
     value: tuple[int, ...]
 
 
-class Rle(Shape, kw_only=True, tag="rle"):
+class Rle(Shape, frozen=True, kw_only=True, tag="rle"):
     """A run-length encoded mask as COCO writes it, column by column.
 
     ``counts`` keeps the form it came in: a tuple of run lengths, or COCO's compressed string.
@@ -113,6 +113,4 @@ class Rle(Shape, kw_only=True, tag="rle"):
     width: int
 
 
-Geometry: TypeAlias = (
-    Box | Polygon | Ellipse | Keypoints | Keypoints3D | Polygon3D | Box3D | MaskValue | Rle
-)
+Geometry: TypeAlias = Box | Polygon | Ellipse | Keypoints | Keypoints3D | Polygon3D | Box3D | MaskValue | Rle

@@ -51,18 +51,14 @@ class VersionDocument(
     parents: tuple[str, ...] = ()
 
 
-class LabelCount(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
+class LabelCount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """How many annotations carry a label, and how many frames hold at least one such annotation."""
 
     annotations: int = 0
     frames: int = 0
 
 
-class Stats(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
+class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Counts over the frames of a version (row 33): a function of the frames, whatever their history."""
 
     annotated: int = 0

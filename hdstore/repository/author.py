@@ -26,7 +26,7 @@ def parse_author(text: str) -> Author:
 
 
 def author_from_environment() -> Author:
-    """Returns the author from HDSTORE_AUTHOR, git's variables, git's user settings, or the login name, in this order."""
+    """Returns the author by HDSTORE_AUTHOR, git's variables, git's user settings or the login name, in this order."""
     if given := os.environ.get("HDSTORE_AUTHOR"):
         return parse_author(given)
     name, email = _git_settings()

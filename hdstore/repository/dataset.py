@@ -303,8 +303,8 @@ class Dataset:
     def delete(self, *, all_versions: bool = False, force: bool = False) -> None:
         """Deletes the dataset (row 10).
 
-        One without frames goes at once; drafts with frames need ``all_versions``, published versions ``force``. Media stay
-        until ``gc`` finds that nothing needs them.
+        One without frames goes at once; drafts with frames need ``all_versions``, published versions ``force``. Media
+        stay until ``gc`` finds that nothing needs them.
         """
         versions = self.versions()
         refs = [make(self.id, v.id) for v in versions for make in (draft_ref, published_ref)]
@@ -323,4 +323,3 @@ class Dataset:
                 if oid is not None:
                     change.removals.append(RefUpdate(ref, oid, None))
             change.put(replace(change.document(self.id), deleted=True))
-

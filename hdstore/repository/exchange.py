@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hdstore.errors import InvalidInputError, NotFoundError, ReadOnlyError
-from hdstore.formats import READERS, WRITERS, ExportReport, Imported
-from hdstore.media import Media
+from hdstore.errors import HdstoreError, InvalidInputError, NotFoundError, ReadOnlyError
+from hdstore.formats import FOREIGN as SOURCE_KEY
+from hdstore.formats import READERS, WRITERS, ExportReport, Imported, write_yolo
+from hdstore.media import Media, Policy, Roots
 from hdstore.model import Frame, Metadata, Progress, Schema, replace
 from hdstore.repository.core import Core
 from hdstore.repository.dataset import FIRST_VERSION, Dataset
 from hdstore.repository.naming import quote_name, split_path
 from hdstore.repository.reports import ImportReport
 from hdstore.repository.version import DatasetVersion
+from hdstore.version import VersionState
 
 if TYPE_CHECKING:
     from hdstore.repository.repository import Repository
 
 __all__ = ["export_files", "import_files"]
-
-SOURCE_KEY = "_src"
-"""The metadata key under which importers keep what a file said and no field holds."""
 
 
 def import_files(
@@ -43,12 +42,17 @@ def import_files(
         raise InvalidInputError(f"There is no reader for {format!r}; there are {', '.join(sorted(READERS))}.")
     if not path.exists():
         raise NotFoundError(f"There is nothing to import at {path}.")
-    if media not in ("link", "store"):
+    policy: Policy
+    if media == "link":
+        policy = "link"
+    elif media == "store":
+        policy = "store"
+    else:
         raise InvalidInputError(f"Media are linked or stored, say 'link' or 'store', not {media!r}.")
     # The reader joins names to these, and the linker resolves relative paths against them a second time.
     path = path.absolute()
     base = Path(images).absolute() if images is not None else None
-    linker = core.media.linker(policy=media, root=root, base=base or (path if path.is_dir() else path.parent))
+    linker = core.media.linker(policy=policy, root=root, base=base or (path if path.is_dir() else path.parent))
     # Everything is read and checked before anything is made, so a bad file leaves no empty dataset behind.
     imported: Imported = reader(path, images=base, linker=linker, progress=progress)
     target = _target(repository, to)
@@ -60,6 +64,10 @@ def import_files(
             annotations += len(frame.annotations)
             yield frame
 
+    frames = counted()
+    if format == "folder":
+        frames = _with_moved_files(frames, target.state(), core.roots)
+
     def with_labels(schema: Schema) -> Schema:
         masks = {**schema.mask_labels, **imported.schema.mask_labels}
         return replace(schema.with_labels(*imported.schema.labels), mask_labels=masks)
@@ -70,13 +78,50 @@ def import_files(
         return {**metadata, SOURCE_KEY: {**metadata.get(SOURCE_KEY, {}), **imported.metadata}}
 
     changes = target.add_frames(
-        counted(),
+        frames,
         message=f"Import {format} from {path.name}",
         schema=with_labels,
         metadata=with_source,
         progress=progress,
     )
     return ImportReport(target, changes, annotations, imported.warnings.lines())
+
+
+def _with_moved_files(frames: Iterable[Frame], state: VersionState, roots: Roots) -> Iterator[Frame]:
+    """Streams the frames of a folder, where a file that moved inside its root keeps the frame it had.
+
+    A file is taken for moved when its id is new, a frame of the version has its content hash, and the file that this
+    frame links to is gone. Its frame keeps id and annotations and gets the new place.
+    """
+    new: dict[str, Frame] = {}
+    for frame in frames:
+        link = _linked_hash(frame)
+        if link and link not in new and frame.id not in state:
+            new[link] = frame
+        else:
+            yield frame
+    if new and len(state):
+        for old in state.frames():
+            link = _linked_hash(old)
+            if link in new and not _link_exists(old.sources[0].uri, roots):
+                moved = new.pop(link)
+                source = replace(old.sources[0], uri=moved.sources[0].uri)
+                yield replace(old, sources=(source,))
+    yield from new.values()
+
+
+def _linked_hash(frame: Frame) -> str:
+    """Returns the content hash of a frame with one source that is linked, else ""."""
+    if len(frame.sources) != 1 or not frame.sources[0].uri.startswith("root:"):
+        return ""
+    return frame.sources[0].hash
+
+
+def _link_exists(uri: str, roots: Roots) -> bool:
+    try:
+        return roots.resolve(uri).exists()
+    except HdstoreError:
+        return True  # its root is not mounted here: nobody can say that the file is gone
 
 
 def _target(repository: Repository, to: str) -> DatasetVersion:
@@ -109,15 +154,19 @@ def export_files(
     version: DatasetVersion, media: Media, format: str, path: Path, *, progress: Progress | None
 ) -> ExportReport:
     """Writes a version in a format; see ``Repository.export_files``."""
+    state = version.state()
+    frames = state.frames()
+    metadata = state.document.metadata.get(SOURCE_KEY, {})
+    if format == "yolo":
+        return write_yolo(
+            path,
+            frames,
+            schema=state.schema,
+            metadata=metadata,
+            locate=lambda source: media.local_path(source.uri, hash=source.hash, size=source.size),
+            progress=progress,
+        )
     writer = WRITERS.get(format)
     if writer is None:
         raise InvalidInputError(f"There is no writer for {format!r}; there are {', '.join(sorted(WRITERS))}.")
-    state = version.state()
-    return writer(
-        path,
-        state.frames(),
-        schema=state.schema,
-        metadata=state.document.metadata.get(SOURCE_KEY, {}),
-        locate=lambda source: media.local_path(source.uri, hash=source.hash, size=source.size),
-        progress=progress,
-    )
+    return writer(path, frames, schema=state.schema, metadata=metadata, progress=progress)

@@ -94,8 +94,4 @@ def match_tags(tags: Iterable[str], wanted: Sequence[str]) -> bool:
             negate = False
         else:
             target.append(word)
-    return (
-        held.issuperset(every)
-        and held.isdisjoint(none)
-        and (not some or not held.isdisjoint(some))
-    )
+    return held.issuperset(every) and held.isdisjoint(none) and (not some or not held.isdisjoint(some))

@@ -200,7 +200,15 @@ class Repository:
         from hdstore.repository.exchange import import_files
 
         return import_files(
-            self, self._core, format, Path(path), to=to, images=images, media=media, root=root, progress=progress
+            self,
+            self._core,
+            format,
+            Path(path),
+            to=to,
+            images=images,
+            media=media,
+            root=root,
+            progress=progress,
         )
 
     def export_files(
@@ -264,9 +272,7 @@ def _in_project(project: str, wanted: str, recursive: bool) -> bool:
     return project == wanted or (recursive and (not wanted or project.startswith(wanted + "/")))
 
 
-def init(
-    folder: str | Path = ".", *, shared: bool = False, author: Author | None = None
-) -> Repository:
+def init(folder: str | Path = ".", *, shared: bool = False, author: Author | None = None) -> Repository:
     """Makes a repository in a folder and opens it; raises AlreadyExistsError when there is one.
 
     With ``shared``, all members of the folder's group may write to it.

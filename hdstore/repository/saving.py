@@ -12,8 +12,7 @@ from contextlib import AbstractContextManager
 from hdstore.codec import decode_frame
 from hdstore.errors import EditConflictError
 from hdstore.ids import frame_key
-from hdstore.model import Changes, Edit, Progress, Schema, SetSchema, SetVersionMetadata
-from hdstore.model import Metadata, replace
+from hdstore.model import Changes, Edit, Metadata, Progress, Schema, SetSchema, SetVersionMetadata, replace
 from hdstore.repository.core import SMALL_CHANGE, Core, draft_ref
 from hdstore.store import RefUpdate, Writer
 from hdstore.version import Batch, Built, VersionState, build_edits, write_commit, write_tree
@@ -125,9 +124,7 @@ def _commit(core: Core, writer: Writer, state: VersionState, built: Built, messa
     )
 
 
-def _move(
-    core: Core, ref: str, version_id: str, state: VersionState, built: Built, commit: str
-) -> Changes:
+def _move(core: Core, ref: str, version_id: str, state: VersionState, built: Built, commit: str) -> Changes:
     if commit != state.commit:
         core.refs.update(RefUpdate(ref, state.commit, commit))
         core.after_save()
@@ -149,13 +146,15 @@ def _move(
 def _check_untouched(base: VersionState, tip: VersionState, edits: Sequence[Edit]) -> None:
     """Raises EditConflictError when what the edits touch is not what it was at ``base``."""
     for edit in edits:
+        frame_id = ""
+        ours: object
+        before: object
+        after: object
         if isinstance(edit, SetSchema):
-            touched, before, after = "the schema", base.schema, tip.schema
-            frame_id, ours = "", edit.schema
+            touched, ours, before, after = "the schema", edit.schema, base.schema, tip.schema
         elif isinstance(edit, SetVersionMetadata):
-            touched = "the metadata of the version"
+            touched, ours = "the metadata of the version", edit.metadata
             before, after = base.document.metadata, tip.document.metadata
-            frame_id, ours = "", edit.metadata
         else:
             frame_id = edit.frame_id
             old = base.trie.find(frame_key(frame_id))

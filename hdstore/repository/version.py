@@ -56,9 +56,7 @@ class DatasetVersion:
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, DatasetVersion)
-            and other.id == self.id
-            and other.dataset.id == self.dataset.id
+            isinstance(other, DatasetVersion) and other.id == self.id and other.dataset.id == self.dataset.id
         )
 
     def __hash__(self) -> int:
@@ -198,9 +196,7 @@ class DatasetVersion:
         ``base`` is the commit at which the edited frames were read; when somebody changed one of them since, nothing is
         saved and EditConflictError carries both sides. Raises ReadOnlyError on a published version.
         """
-        return save_edits(
-            self._core, self.dataset.id, self.id, edits, message=message, base=base
-        )
+        return save_edits(self._core, self.dataset.id, self.id, edits, message=message, base=base)
 
     def add_frames(
         self,
@@ -348,9 +344,7 @@ class DatasetVersion:
         with core.changing(f"Delete version {self.name}", *refs) as change:
             ref, oid, status = self._ref()
             if status is Status.PUBLISHED and not force:
-                raise ReadOnlyError(
-                    f"Version {self.path} is published; deleting it needs force."
-                )
+                raise ReadOnlyError(f"Version {self.path} is published; deleting it needs force.")
             change.removals.append(RefUpdate(ref, oid, None))
             record = change.record(dataset_id, self.id)
             change.put_version(dataset_id, self.id, replace(record, deleted=True))

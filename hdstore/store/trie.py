@@ -196,6 +196,8 @@ class _Update:
         if len(bits) == _BITS and not (isinstance(group, _Leaf | _Items) or group is None):
             raise DamagedError("A tree of frames names more than four bits.")
         loaded = changes.load()
+        left: _Group
+        right: _Group
         if group is None or isinstance(group, _Leaf | _Items):
             items = self._load(group)
             if loaded is not None:
@@ -423,9 +425,7 @@ class Trie:
                 _read_entries(self._objects, self.tree), _read_entries(self._objects, other.tree)
             )
 
-    def _diff(
-        self, ours: Entries, theirs: Entries
-    ) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
+    def _diff(self, ours: Entries, theirs: Entries) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
         for name in sorted(ours.keys() & theirs.keys()):
             mine, other = ours[name], theirs[name]
             if mine == other:

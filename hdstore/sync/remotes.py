@@ -120,9 +120,7 @@ class Remotes:
                 describe=self._describe(sender),
             )
             count, size = _copy_media(_media_of(theirs), media, progress)
-            self._refs.transaction(
-                [RefUpdate(f"refs/{n}", old, new) for n, (old, new) in _ordered(moves)]
-            )
+            self._refs.transaction([RefUpdate(f"refs/{n}", old, new) for n, (old, new) in _ordered(moves)])
         return _report(remote, moves, count, size)
 
     def push(self, remote: str, media: Media, *, progress: Progress | None = None) -> SyncReport:
@@ -267,4 +265,3 @@ def clone_into(url: str, layout: Layout, *, progress: Progress | None = None) ->
     except BaseException:
         shutil.rmtree(layout.hds if existed else folder, ignore_errors=True)
         raise
-

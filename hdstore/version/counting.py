@@ -16,9 +16,7 @@ class Tally:
         self.annotated = stats.annotated
         self.annotations = stats.annotations
         self.content_types = dict(stats.content_types)
-        self.labels = {
-            name: [count.annotations, count.frames] for name, count in stats.labels.items()
-        }
+        self.labels = {name: [count.annotations, count.frames] for name, count in stats.labels.items()}
 
     def add(self, frame: Frame, times: int = 1) -> None:
         """Counts a frame in (``times`` 1) or out (-1)."""

@@ -67,7 +67,7 @@ class Spill:
         try:
             if self._file is None:
                 # Nameless from the start where the system can: nothing is left when the process is killed.
-                self._file = tempfile.TemporaryFile(dir=self._folder, buffering=1 << 20)
+                self._file = tempfile.TemporaryFile(dir=self._folder, buffering=1 << 20)  # noqa: SIM115 - lives as long as the spill
             offset = self._file.seek(0, 2)
             for bucket, held in enumerate(self._held):
                 if held:

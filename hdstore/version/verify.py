@@ -136,7 +136,9 @@ class VersionVerifier:
                 whole = False
                 continue
             child = prefix + bits
-            held = self._tree(entry.oid, child, problems) if is_tree else self._leaf(entry.oid, child, problems)
+            held = (
+                self._tree(entry.oid, child, problems) if is_tree else self._leaf(entry.oid, child, problems)
+            )
             if held is None:
                 whole = False
             else:
@@ -148,9 +150,7 @@ class VersionVerifier:
             problems.append(Problem(where, "frames that fit one leaf are split over a tree"))
         return total
 
-    def _shape(
-        self, groups: dict[str, tuple[_Sum, bool]], prefix: str, problems: list[Problem]
-    ) -> _Sum:
+    def _shape(self, groups: dict[str, tuple[_Sum, bool]], prefix: str, problems: list[Problem]) -> _Sum:
         """Checks that every group inside one git tree is split exactly where it does not fit a leaf."""
 
         def total(bits: str) -> _Sum:
@@ -169,9 +169,11 @@ class VersionVerifier:
                 )
             return whole
 
-        for name in groups:
-            if any(name != other and other.startswith(name) for other in groups):
-                problems.append(Problem(f"frames {prefix + name}", "two groups of frames overlap"))
+        problems += [
+            Problem(f"frames {prefix + name}", "two groups of frames overlap")
+            for name in groups
+            if any(name != other and other.startswith(name) for other in groups)
+        ]
         return total("")
 
     def _leaf(self, oid: str, prefix: str, problems: list[Problem]) -> _Sum | None:
@@ -188,7 +190,9 @@ class VersionVerifier:
         except HdstoreError as error:
             problems.append(Problem(where, str(error)))
             return None
-        tally, keys, size, media = Tally(), [], 0, set()
+        tally, size = Tally(), 0
+        keys: list[bytes] = []
+        media: set[str] = set()
         before = len(problems)
         for raw in raws:
             try:

@@ -29,9 +29,7 @@ def _annotation(rng: random.Random, number: int, width: int, height: int, label:
         for _ in range(rng.randint(12, 30)):
             ring += [round(rng.uniform(x, x + w), 2), round(rng.uniform(y, y + h), 2)]
         geometry = Polygon(rings=(tuple(ring),))
-    return Annotation(
-        id=f"a{number}", labels=(label,), confidence=round(rng.random(), 4), geometry=geometry
-    )
+    return Annotation(id=f"a{number}", labels=(label,), confidence=round(rng.random(), 4), geometry=geometry)
 
 
 def make_frame(number: int, revision: int = 0) -> Frame:
@@ -46,9 +44,7 @@ def make_frame(number: int, revision: int = 0) -> Frame:
         timestamp=number * 33,
         metadata={"city": _CITIES[number % 8], "speed": round(rng.uniform(0, 130), 1)},
         sources=(Source(uri=f"root:data/cam{number % 6}/{number:09d}.jpg", width=width, height=height),),
-        annotations=tuple(
-            _annotation(rng, i, width, height, label) for i, label in enumerate(labels)
-        ),
+        annotations=tuple(_annotation(rng, i, width, height, label) for i, label in enumerate(labels)),
     )
 
 

@@ -73,9 +73,7 @@ def test_equal_sets_of_frames_have_the_equal_tree_whatever_their_history(
         if tree_before is not None:
             found = {k: (a, b) for k, a, b in Trie(objects, tree_before).diff(Trie(objects, tree))}
             keys = before.keys() | model.keys()
-            assert found == {
-                k: (before.get(k), model.get(k)) for k in keys if before.get(k) != model.get(k)
-            }
+            assert found == {k: (before.get(k), model.get(k)) for k in keys if before.get(k) != model.get(k)}
     assert tree == write(objects, None, dict(model))
     for key in [frame(number, 0)[0] for number in range(0, 121, 7)]:
         assert Trie(objects, tree).find(key) == model.get(key)
@@ -175,8 +173,6 @@ def test_the_verifier_finds_no_fault_in_what_is_written(objects: Objects) -> Non
             stats=Stats(frames=700),
             frames=tree,
         )
-        commit = write_commit(
-            writer, tree=root, parents=(), author=Author("A", "a@b"), time=0, message="x"
-        )
+        commit = write_commit(writer, tree=root, parents=(), author=Author("A", "a@b"), time=0, message="x")
 
     assert list(VersionVerifier(objects).commit(commit)) == []
