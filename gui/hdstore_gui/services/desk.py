@@ -7,17 +7,19 @@ commit: when the user goes on to another frame, asks for it, or has let the fram
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from hdstore.errors import EditConflictError
+from hdstore.errors import EditConflictError, HdstoreError
 from hdstore.model import Changes, Frame, FrameEdit, SingleFrame
 from hdstore_gui.editing.working import WorkingFrame
 from hdstore_gui.services.catalog import OpenVersion
 from hdstore_gui.services.journal import Journal
 from hdstore_gui.services.session import Session
 
-__all__ = ["Conflict", "Desk", "Saving"]
+__all__ = ["Desk", "Refusal", "Saving"]
 
 REST_MS = 8_000
 """How long a frame rests before it is saved by itself; a crash before that is mended from the journal."""
@@ -35,13 +37,19 @@ class Saving(enum.Enum):
     REFUSED = enum.auto()
 
 
-class Conflict:
-    """The same frame was changed here and by somebody else."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Refusal:
+    """A frame that could not be saved, and why; ``theirs`` is what somebody else made of it meanwhile."""
 
-    def __init__(self, version_id: str, frame_id: str, theirs: Frame | None) -> None:
-        self.version_id = version_id
-        self.frame_id = frame_id
-        self.theirs = theirs
+    version_id: str
+    frame_id: str
+    error: Exception
+    theirs: Frame | None = None
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether somebody else changed the same frame."""
+        return isinstance(self.error, EditConflictError)
 
 
 class Desk(QObject):
@@ -53,8 +61,8 @@ class Desk(QObject):
     saving = Signal(object)
     """A ``Saving``: how the frame on the desk stands."""
 
-    conflict = Signal(object)
-    """A ``Conflict`` that needs a decision."""
+    refused = Signal(object)
+    """A ``Refusal`` that needs a decision; the edits are kept until it is made."""
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -125,12 +133,14 @@ class Desk(QObject):
             self._frames[key] = working
             self._save(key)
 
-    def apply(self, edit: FrameEdit) -> None:
-        """Edits the frame on the desk; only undo commands call this, so that everything can be taken back."""
+    def apply(self, edits: Sequence[FrameEdit]) -> None:
+        """Edits the frame on the desk, all or nothing; only undo commands call this."""
         key = self._key
         if key is None:
             return
-        working = self._frames[key].edited(edit)
+        working = self._frames[key]
+        for edit in edits:
+            working = working.edited(edit)
         self._frames[key] = working
         if self._journal is not None:
             if working.is_dirty:
@@ -153,35 +163,37 @@ class Desk(QObject):
         for key in list(self._frames):
             self._save(key)
 
-    def keep_mine(self, conflict: Conflict) -> None:
+    def keep_mine(self, refusal: Refusal) -> None:
         """Saves my value of a frame over theirs."""
-        key = (conflict.version_id, conflict.frame_id)
+        key = (refusal.version_id, refusal.frame_id)
         current = self._session.current
         if key not in self._frames or current is None:
             return
         mine = self._frames[key]
-        theirs = conflict.theirs
+        theirs = refusal.theirs
         # A frame they deleted comes back whole: its base is then an empty one.
-        base = theirs if theirs is not None else SingleFrame(id=conflict.frame_id)
+        base = theirs if theirs is not None else SingleFrame(id=refusal.frame_id)
         self._frames[key] = mine.onto(base, current.commit)
         self._refused.discard(key)
         self._save(key)
         self._tell()
 
-    def keep_theirs(self, conflict: Conflict) -> None:
-        """Drops my edits of a frame and shows what they saved."""
-        key = (conflict.version_id, conflict.frame_id)
+    def keep_theirs(self, refusal: Refusal) -> None:
+        """Drops my edits of a frame; on the desk it stands again as it is in the repository."""
+        key = (refusal.version_id, refusal.frame_id)
         current = self._session.current
         self._refused.discard(key)
         self._drop(key)
-        if conflict.theirs is not None and current is not None and self._key == key:
-            self._frames[key] = WorkingFrame.opened(conflict.theirs, current.commit)
-            self._tell()
+        before = self._frames.pop(key, None)
+        if self._key != key:
             return
-        self._frames.pop(key, None)
-        if self._key == key:
+        kept = refusal.theirs if refusal.is_conflict or before is None else before.base
+        if kept is None or current is None:
             self._key = None
             self.shown.emit(None)
+            return
+        self._frames[key] = WorkingFrame.opened(kept, current.commit)
+        self._tell()
 
     def _save(self, key: _Key) -> None:
         working = self._frames[key]
@@ -192,13 +204,16 @@ class Desk(QObject):
         def failed(error: Exception) -> None:
             self._failed(key, error)
 
-        self._session.apply(
-            key[0],
-            working.edits,
-            lambda changes: self._saved(key, changes),
-            base=working.commit,
-            failed=failed,
-        )
+        try:
+            self._session.apply(
+                key[0],
+                working.edits,
+                lambda changes: self._saved(key, changes),
+                base=working.commit,
+                failed=failed,
+            )
+        except HdstoreError as error:
+            failed(error)
         self._tell_state()
 
     def _saved(self, key: _Key, changes: Changes) -> None:
@@ -216,11 +231,8 @@ class Desk(QObject):
     def _failed(self, key: _Key, error: Exception) -> None:
         self._sent.pop(key)
         self._refused.add(key)
-        if isinstance(error, EditConflictError):
-            theirs = error.theirs
-            self.conflict.emit(Conflict(*key, theirs if isinstance(theirs, Frame) else None))
-        else:
-            self._session.tasks.problem.emit(error)
+        theirs = error.theirs if isinstance(error, EditConflictError) else None
+        self.refused.emit(Refusal(*key, error, theirs if isinstance(theirs, Frame) else None))
         self._tell_state()
 
     def _changed(self, changes: Changes) -> None:

@@ -8,6 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from PySide6.QtGui import QImage, QPixmap
 
 from hdstore.errors import HdstoreError, MediaError
 from hdstore.ids import derive_id, new_id
-from hdstore.model import Mask, Source
+from hdstore.model import Mask, Preview, Source
 from hdstore_gui.services.pictures import Picture, read_mask, read_picture, read_thumbnail
 
 __all__ = ["EDGE", "Images", "Loaded", "picture_key"]
@@ -28,7 +29,9 @@ THREADS = 2
 THUMBNAIL_BYTES = 128 << 20
 PICTURE_BYTES = 384 << 20
 
-Resolve = Callable[[Source | Mask], Path | None]
+Medium: TypeAlias = Source | Mask | Preview
+
+Resolve: TypeAlias = Callable[[Medium], Path | None]
 """Returns where a medium lies on this machine, or None when it is not here."""
 
 
@@ -167,7 +170,7 @@ class Images(QObject):
         self, source: Source, done: Callable[[Loaded], None], failed: Callable[[Exception], None]
     ) -> Callable[[], str]:
         try:
-            picture = read_picture(self._place(source))
+            picture = read_picture(self._place(_shown(source)))
             masks = {mask.id: read_mask(self._place(mask)) for mask in source.masks}
             loaded = Loaded(picture, masks)
         except HdstoreError as problem:
@@ -212,7 +215,7 @@ class Images(QObject):
 
     def _small(self, source: Source) -> QImage:
         """Reads a thumbnail from disk, or makes it and puts it there."""
-        path = self._place(source)
+        path = self._place(_shown(source))
         name = source.hash or _place_key(source.uri, path)
         kept = self._folder / name[:2] / f"{name}.{EDGE}" if self._folder is not None else None
         if kept is not None and kept.exists():
@@ -224,7 +227,7 @@ class Images(QObject):
             _store(image, kept)
         return image
 
-    def _place(self, medium: Source | Mask) -> Path:
+    def _place(self, medium: Medium) -> Path:
         path = self._resolve(medium)
         if path is None:
             raise MediaError(f"The medium {medium.uri!r} is not on this machine.")
@@ -244,6 +247,12 @@ class Images(QObject):
         keys.discard("")
         if keys:
             self.ready.emit(frozenset(keys))
+
+
+def _shown(source: Source) -> Source | Preview:
+    """Returns the preview of what is not a picture itself, else the source."""
+    is_picture = not source.content_type or source.content_type.startswith("image/")
+    return source if is_picture or source.preview is None else source.preview
 
 
 def _weight(value: QPixmap | str) -> int:
