@@ -1,0 +1,202 @@
+"""One version: what it is, what people say of it, its metadata and mask labels, and its life."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from hdstore.allegroai.lookup import check_version_metadata
+from hdstore.allegroai.masks import (
+    MASK_LABELS,
+    MaskLabels,
+    from_metadata,
+    from_values,
+    to_metadata,
+    to_values,
+)
+from hdstore.errors import InvalidInputError
+from hdstore.repository import DatasetVersion as NativeVersion
+from hdstore.repository import Repository
+
+__all__ = ["VersionHandle"]
+
+
+class VersionHandle:
+    """A handle on one version; it always shows what stands there now."""
+
+    def __init__(self, repository: Repository, native: NativeVersion) -> None:
+        self.repository = repository
+        self.native = native
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.native.path} ({self.version_id})>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VersionHandle) and other.native == self.native
+
+    def __hash__(self) -> int:
+        return hash(self.native)
+
+    @property
+    def version_id(self) -> str:
+        """The id of the version, which never changes."""
+        return self.native.id
+
+    @property
+    def version_name(self) -> str:
+        """The name of the version; several may share one."""
+        return self.native.name
+
+    @property
+    def dataset_id(self) -> str:
+        """The id of its dataset."""
+        return self.native.dataset.id
+
+    @property
+    def dataset_name(self) -> str:
+        """The name of its dataset."""
+        return self.native.dataset.name
+
+    @property
+    def draft(self) -> bool:
+        """Whether it can be written to."""
+        return self.native.is_draft
+
+    @property
+    def last_updated(self) -> datetime:
+        """When it was last changed, in UTC."""
+        return datetime.fromtimestamp(self.native.updated, UTC)
+
+    @property
+    def comment(self) -> str:
+        """What people say of it."""
+        return self.native.description
+
+    @comment.setter
+    def comment(self, text: str) -> None:
+        self.native.describe(text)
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """Ids and names of the dataset and the version."""
+        return {
+            "dataset_id": self.dataset_id,
+            "dataset_name": self.dataset_name,
+            "version_id": self.version_id,
+            "version_name": self.version_name,
+        }
+
+    def set_version_name(self, name: str) -> bool:
+        """Gives it another name and returns True."""
+        self.native.rename(name)
+        return True
+
+    def get_parent(self) -> str | None:
+        """Returns the id of the version it was made from, the first where it has several; None for a root."""
+        return next(iter(self.native.parents), None)
+
+    def get_parents(self) -> list[str]:
+        """Returns the ids of all versions it was made from."""
+        return list(self.native.parents)
+
+    def get_stats(self) -> dict[str, list[dict[str, Any]]]:
+        """Returns its counts by content type, by label and by frames "annotated" and "empty"; they are always exact."""
+        stats = self.native.stats()
+        frames = {"annotated": stats.annotated, "empty": stats.frames - stats.annotated}
+        labels = {name: count.annotations for name, count in stats.labels.items()}
+        counts = {"content_types": stats.content_types, "frames": frames, "labels": labels}
+        return {
+            kind: [{"name": name, "count": count} for name, count in found.items()]
+            for kind, found in counts.items()
+        }
+
+    # Tags
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags."""
+        return list(self.native.tags)
+
+    def set_tags(self, tags: Iterable[str]) -> None:
+        """Replaces its tags."""
+        self.native.set_tags(tags)
+
+    def add_tags(self, tags: Iterable[str]) -> None:
+        """Adds tags."""
+        self.native.set_tags((*self.native.tags, *tags))
+
+    def remove_tags(self, tags: Iterable[str]) -> None:
+        """Takes tags away."""
+        gone = set(tags)
+        self.native.set_tags(tag for tag in self.native.tags if tag not in gone)
+
+    # Metadata
+
+    def get_metadata(self) -> dict[str, Any]:
+        """Returns its metadata; the mask labels are in it under "mask_labels"."""
+        metadata = dict(self.native.metadata)
+        labels = self.native.schema().mask_labels
+        return metadata | {MASK_LABELS: to_metadata(labels)} if labels else metadata
+
+    def set_metadata(self, metadata: Mapping[str, Any]) -> bool:
+        """Replaces its metadata and returns True; False where it is published.
+
+        Mask labels are replaced where "mask_labels" is in it, and stay as they are where it is not.
+        """
+        plain = check_version_metadata(metadata)
+        labels = from_metadata(plain[MASK_LABELS]) if MASK_LABELS in plain else None
+        if not self.native.is_draft:
+            return False
+        self.native.set_metadata({key: value for key, value in plain.items() if key != MASK_LABELS})
+        if labels is not None:
+            self.native.set_mask_labels(labels)
+        return True
+
+    def set_masks_labels(self, mask_value_label_mapping: MaskLabels) -> bool:
+        """Says what the pixel values of masks mean: {(r, g, b): [labels]}; returns False where it is published."""
+        labels = from_values(mask_value_label_mapping)
+        if not self.native.is_draft:
+            return False
+        self.native.set_mask_labels({**self.native.schema().mask_labels, **labels})
+        return True
+
+    def get_masks_labels(self) -> dict[tuple[int, ...], list[str]]:
+        """Returns what the pixel values of masks mean."""
+        return to_values(self.native.schema().mask_labels)
+
+    # Its life
+
+    def flush(self, refresh_version_stats: bool = True) -> None:
+        """Saves what has gathered in a bulk context; without one it does nothing."""
+
+    def commit_version(
+        self,
+        publish: bool = False,
+        force: bool = False,
+        calculate_stats: bool = True,
+        override_stats: Mapping[str, Any] | None = None,
+        publishing_task: str | None = None,
+    ) -> None:
+        """Saves what has gathered in a bulk context, and with ``publish`` publishes the version.
+
+        Every save is a commit with exact statistics, so there is nothing else to do; statistics can not be
+        overridden or left out, and there are no tasks that could hold a version back.
+        """
+        if override_stats is not None or not calculate_stats:
+            raise InvalidInputError(
+                "Statistics follow from the frames; they can not be overridden or left out."
+            )
+        if force or publishing_task is not None:
+            raise InvalidInputError("No task holds a version back here; leave out force and publishing_task.")
+        self.flush(refresh_version_stats=False)
+        if publish:
+            self.publish_version()
+
+    def publish_version(self) -> bool:
+        """Makes it read-only for ever and returns True; False where it is published already."""
+        self.flush(refresh_version_stats=False)
+        if not self.native.is_draft:
+            return False
+        self.native.publish()
+        return True
