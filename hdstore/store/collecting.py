@@ -14,16 +14,15 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pygit2
-
 from hdstore.errors import DamagedError
 from hdstore.model import Progress
 from hdstore.store import files
+from hdstore.store.delta import DeltaFinder
 from hdstore.store.git import git_available, run_git
 from hdstore.store.locks import Lock
 from hdstore.store.objects import Objects
 from hdstore.store.pack import PackWriter
-from hdstore.store.packing import PACK_LOCK, loose_objects
+from hdstore.store.packing import PACK_LOCK, is_held, loose_objects, remove_lists, remove_pack
 from hdstore.store.presence import PackIndex, Presence, loose_path
 from hdstore.store.reachability import walk
 from hdstore.store.refs import Refs
@@ -32,14 +31,11 @@ __all__ = ["Collected", "gc_objects"]
 
 _log = logging.getLogger(__name__)
 
-_WINDOW = 50
+_WINDOW = 5
+"""With how many neighbours git compares an object; versions of one leaf are neighbours, more only takes time."""
+
 _DEPTH = 50
 _LITTER_AGE = 86400.0
-_HELD = (".keep", ".promisor")
-"""A pack with such a file beside it is somebody else's business."""
-
-_COMPANIONS = (".idx", ".pack", ".rev", ".bitmap", ".mtimes")
-"""The index goes first: without it nobody looks for the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +108,7 @@ class _Collection:
             packs = [
                 _OldPack(index, index.pack.stat().st_mtime)
                 for index in presence.packs()
-                if not any(index.path.with_suffix(suffix).exists() for suffix in _HELD)
+                if not is_held(index.pack)
             ]
             loose = {oid: loose_path(self._folder, oid).stat().st_mtime for oid in loose_objects(self._hds)}
         return packs, loose
@@ -128,14 +124,13 @@ class _Collection:
         """Puts all that the roots need into one pack and returns its index; None when they need nothing."""
         if not roots:
             return None
+        if not self._use_git:
+            return self._pack_alone(roots)
         aside = files.new_name(self._tmp, "gc")
-        with files.storage_errors(f"make a pack in {self._tmp}"):
-            files.make_folders(aside, durable=False)
         try:
-            if self._use_git:
-                self._pack_with_git(roots, aside)
-            else:
-                self._pack_with_libgit2(roots, aside)
+            with files.storage_errors(f"make a pack in {self._tmp}"):
+                files.make_folders(aside, durable=False)
+            self._pack_with_git(roots, aside)
             return self._put_in_place(aside)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -158,20 +153,20 @@ class _Collection:
             progress=self._progress,
         )
 
-    def _pack_with_libgit2(self, roots: set[str], aside: Path) -> None:
-        needed = walk(self._objects, roots, skip=lambda _: False)
-        repository = pygit2.Repository()
-        repository.set_odb(pygit2.Odb(str(self._folder)))
+    def _pack_alone(self, roots: set[str]) -> PackIndex:
+        """Does without the git program; versions of a leaf or tree are still stored as differences."""
+        writer = PackWriter(self._packs, self._tmp, deltas=DeltaFinder(self._objects.read))
         try:
-            builder = pygit2.PackBuilder(repository)
-            builder.set_threads(0)
-            for number, oid in enumerate(sorted(needed)):
-                builder.add(pygit2.Oid(hex=oid))
+            for number, oid in enumerate(walk(self._objects, roots, skip=lambda _: False)):
+                writer.write(*self._objects.read_any(oid))
                 if self._progress is not None and number % 256 == 0:
-                    self._progress("Counting objects", number, len(needed))
-            builder.write(str(aside))
-        except (pygit2.GitError, KeyError) as error:
-            raise DamagedError(f"The objects of {self._hds} can not be packed: {error}.") from error
+                    self._progress("Packing objects", number, None)
+            path = writer.finish()
+        except BaseException:
+            writer.abort()
+            raise
+        assert path is not None
+        return PackIndex(path.with_suffix(".idx"))
 
     def _put_in_place(self, aside: Path) -> PackIndex:
         with files.storage_errors(f"write a pack to {self._packs}"):
@@ -205,8 +200,8 @@ class _Collection:
             pack.unneeded = {raw.hex() for raw in pack.index if new is None or raw not in new}
             if pack.time >= self._oldest:
                 young |= pack.unneeded
-        kept = self._kept = young | walk(
-            self._objects, young, skip=lambda oid: _has(new, oid), incomplete=True
+        kept = self._kept = young.union(
+            walk(self._objects, young, skip=lambda oid: _has(new, oid), incomplete=True)
         )
         written: set[str] = set()
         for pack in sorted(packs, key=lambda pack: -pack.time):
@@ -219,7 +214,9 @@ class _Collection:
                 self._rewrite(pack, mine)
 
     def _rewrite(self, pack: _OldPack, oids: set[str]) -> None:
-        writer = PackWriter(self._packs, self._tmp, progress=self._progress)
+        writer = PackWriter(
+            self._packs, self._tmp, deltas=DeltaFinder(self._objects.read), progress=self._progress
+        )
         try:
             for oid in sorted(oids):
                 try:
@@ -249,13 +246,13 @@ class _Collection:
             # No writer is at work now. What one did since the snapshot is seen here: a ref moved, or a time
             # renewed.
             moved = self._roots() - roots
-            needed = walk(self._objects, moved, skip=lambda oid: _has(new, oid), incomplete=True)
+            needed = set(walk(self._objects, moved, skip=lambda oid: _has(new, oid), incomplete=True))
             for pack in packs:
                 if pack.index.pack.name in self._current or pack.dropped & needed:
                     continue
                 if pack.unneeded and pack.index.pack.stat().st_mtime != pack.time:
                     continue
-                self._remove_pack(pack.index.pack)
+                remove_pack(pack.index.pack)
                 removed |= pack.dropped
             for oid in loose:
                 path = loose_path(self._folder, oid)
@@ -264,20 +261,10 @@ class _Collection:
                         continue
                     removed.add(oid)
                 files.remove(path)
-            self._remove_lists()
+            remove_lists(self._folder)
             files.flush_folder(self._packs)
         self._objects.refresh()
         return len(removed)
-
-    def _remove_pack(self, pack: Path) -> None:
-        for suffix in _COMPANIONS:
-            files.remove(pack.with_suffix(suffix))
-
-    def _remove_lists(self) -> None:
-        """Removes git's lists over all packs and commits: they name what is gone; git can make them again."""
-        for path in (*self._packs.glob("multi-pack-index*"), self._folder / "info" / "commit-graph"):
-            files.remove(path)
-        shutil.rmtree(self._folder / "info" / "commit-graphs", ignore_errors=True)
 
     def _remove_litter(self) -> None:
         """Removes what killed processes left: files in tmp unchanged for a day, packs without index."""

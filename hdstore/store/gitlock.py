@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -123,9 +122,7 @@ class GitLock:
         # The lock goes first: a link in tmp without it is litter, the other way round it would block for
         # ever.
         if not self._committed:
-            with suppress(FileNotFoundError):
-                self._path.unlink()
+            files.remove(self._path)
         if self._aside is not None:
-            with suppress(FileNotFoundError):
-                self._aside.unlink()
+            files.remove(self._aside)
             self._aside = None

@@ -41,10 +41,8 @@ class LooseWriter:
                     aside = files.new_name(self._tmp, "object")
                     asides.append((aside, loose_path(self._objects, oid)))
                     self._write(aside, raw)
-                for _, target in asides:
-                    files.make_folders(target.parent)
                 for aside, target in asides:
-                    files.rename(aside, target)
+                    self._put_in_place(aside, target)
             except BaseException:
                 for aside, _ in asides:
                     with suppress(OSError):
@@ -52,6 +50,16 @@ class LooseWriter:
                 raise
             for folder in {target.parent for _, target in asides}:
                 files.flush_folder(folder)
+
+    @staticmethod
+    def _put_in_place(aside: Path, target: Path) -> None:
+        files.make_folders(target.parent)
+        try:
+            files.rename(aside, target)
+        except FileNotFoundError:
+            # git removes folders of objects that it has emptied.
+            files.make_folders(target.parent)
+            files.rename(aside, target)
 
     @staticmethod
     def _write(aside: Path, raw: bytes) -> None:

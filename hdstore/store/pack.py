@@ -1,7 +1,8 @@
 """Writing many objects into one pack and its index (version 2), as they come.
 
-Objects are compressed lightly and not compared with each other: writing them stays as fast as the disk, and a
-later collection finds the differences. Compressing runs in a few threads; how much waits for them is bounded.
+Objects are compressed lightly and, in bulk, not compared with each other: writing them is as fast as the
+disk, and a later collection finds the differences. Compressing runs in a few threads; how much waits for them
+is bounded.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from typing import NamedTuple
 
 from hdstore.model import Progress
 from hdstore.store import files
+from hdstore.store.delta import DeltaFinder
 from hdstore.store.gitobjects import object_id
 from hdstore.store.presence import Presence
 
 __all__ = ["PackWriter", "encode_index"]
 
 _KINDS = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
+_DELTA = 7
+"""The kind of an entry that names its base by id."""
 _LEVEL = 1
 _INLINE = 4096
 """Smaller objects are compressed at once: handing them to a thread costs more."""
@@ -39,10 +43,10 @@ class _Packed(NamedTuple):
     crc: int
 
 
-def _compress(kind: str, data: bytes) -> _Packed:
-    """Returns one entry of a pack: its type and size in git's variable-length form, then deflated bytes."""
+def _compress(number: int, data: bytes, base: bytes = b"") -> _Packed:
+    """Returns one entry of a pack: kind and size in git's variable-length form, a delta's base, deflated bytes."""
     size = len(data)
-    byte = _KINDS[kind] << 4 | size & 0x0F
+    byte = number << 4 | size & 0x0F
     size >>= 4
     header = bytearray()
     while size:
@@ -50,7 +54,7 @@ def _compress(kind: str, data: bytes) -> _Packed:
         byte = size & 0x7F
         size >>= 7
     header.append(byte)
-    packed = bytes(header) + zlib.compress(data, _LEVEL)
+    packed = b"".join((header, base, zlib.compress(data, _LEVEL)))
     return _Packed(packed, zlib.crc32(packed))
 
 
@@ -88,16 +92,24 @@ def encode_index(entries: list[tuple[bytes, int, int]], pack_hash: bytes) -> byt
 class PackWriter:
     """Streams objects into a pack in ``tmp``; ``finish`` puts it into ``folder``, ``abort`` removes it.
 
-    With a ``presence``, objects that the repository has are passed over. For one thread at a time.
+    With a ``presence``, objects that the repository has are passed over; with ``deltas``, objects are stored
+    by their difference from one that was written before. For one thread at a time.
     """
 
     def __init__(
-        self, folder: Path, tmp: Path, *, presence: Presence | None = None, progress: Progress | None = None
+        self,
+        folder: Path,
+        tmp: Path,
+        *,
+        presence: Presence | None = None,
+        deltas: DeltaFinder | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self._folder = folder
         self._aside = files.new_name(tmp, "pack")
         self._aside_index = self._aside.with_name(self._aside.name + "-idx")
         self._presence = presence
+        self._deltas = deltas
         self._progress = progress
         self._entries: list[tuple[bytes, int, int]] = []
         self._written: set[bytes] = set()
@@ -115,20 +127,26 @@ class PackWriter:
         raw = bytes.fromhex(oid)
         if raw in self._written or (self._presence is not None and self._presence.renew(oid)):
             return oid
+        if self._deltas is not None and (delta := self._deltas.find(oid, kind, data)):
+            self._add(raw, _DELTA, delta.data, bytes.fromhex(delta.base))
+        else:
+            self._add(raw, _KINDS[kind], data)
+        return oid
+
+    def _add(self, raw: bytes, number: int, data: bytes, base: bytes = b"") -> None:
         self._written.add(raw)
         if self._descriptor is None:
             self._begin()
         entry: Future[_Packed] | _Packed
         if len(data) <= _INLINE:
-            entry = _compress(kind, data)
+            entry = _compress(number, data, base)
         else:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="hdstore-pack")
-            entry = self._pool.submit(_compress, kind, data)
+            entry = self._pool.submit(_compress, number, data, base)
         self._waiting.append((raw, len(data), entry))
         self._waiting_bytes += len(data)
         self._drain(_WAITING_BYTES, _WAITING_OBJECTS)
-        return oid
 
     def finish(self) -> Path | None:
         """Puts the pack in place and returns its path; None, and no file, when it would be empty."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import shutil
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,18 +13,30 @@ from pathlib import Path
 from hdstore.errors import DamagedError, HdstoreError, LockTimeoutError
 from hdstore.model import Progress
 from hdstore.store import files
+from hdstore.store.delta import DeltaFinder
 from hdstore.store.locks import Lock
 from hdstore.store.objects import Objects
 from hdstore.store.pack import PackWriter
-from hdstore.store.presence import Presence, loose_path
+from hdstore.store.presence import PackIndex, Presence, loose_path
 
-__all__ = ["PACK_LOCK", "count_loose", "loose_objects", "maybe_pack_in_background", "pack_loose"]
+__all__ = [
+    "PACK_LOCK",
+    "count_loose",
+    "is_held",
+    "loose_objects",
+    "maybe_pack_in_background",
+    "pack_loose",
+    "remove_lists",
+    "remove_pack",
+]
 
 _log = logging.getLogger(__name__)
 
 PACK_LOCK = Path("hdstore") / "locks" / "packing.lock"
 """Held, inside the repository, by whoever removes objects from where they were."""
 
+_MANY_PACKS = 24
+_FEW_PACKS = 12
 _SAMPLES = 16
 _DIGITS = frozenset("0123456789abcdef")
 
@@ -70,28 +83,91 @@ def _pack_quietly(hds: Path) -> None:
 
 
 def pack_loose(hds: Path, *, timeout: float = 60.0, progress: Progress | None = None) -> int:
-    """Moves all loose objects into one pack and returns how many there were."""
+    """Moves all loose objects into one pack and returns how many there were.
+
+    When many packs have gathered the smallest go into it too, for every look-up has to ask each of them.
+    """
     objects = Objects(hds)
     presence = Presence(hds / "objects")
     with Lock(hds / PACK_LOCK, timeout=timeout, what="the packs"):
-        loose = loose_objects(hds)
-        presence.refresh()
-        writer = PackWriter(hds / "objects" / "pack", hds / "hdstore" / "tmp", progress=progress)
-        moved: list[str] = []
+        loose = _newest_first(hds)
+        packs = presence.packs()
+        merged = _to_merge(packs) if loose else []
+        elsewhere = [index for index in packs if index not in merged]
+        deltas = DeltaFinder(objects.read)
+        writer = PackWriter(
+            hds / "objects" / "pack", hds / "hdstore" / "tmp", deltas=deltas, progress=progress
+        )
         try:
-            for oid in loose:
-                if not presence.packed(oid):
-                    try:
-                        writer.write(*objects.read_any(oid))
-                    except DamagedError as error:
-                        _log.warning("%s", error)
-                        continue
-                moved.append(oid)
-            writer.finish()
+            moved = _move(objects, loose, elsewhere, writer)
+            removable = [
+                index
+                for index in merged
+                if len(_move(objects, index.in_order(), elsewhere, writer)) == index.count
+            ]
+            written = writer.finish()
         except BaseException:
             writer.abort()
             raise
         with files.storage_errors(f"remove packed objects from {hds / 'objects'}"):
             for oid in moved:
                 files.remove(loose_path(hds / "objects", oid))
+            for index in removable:
+                if index.pack != written:
+                    remove_pack(index.pack)
+            if removable:
+                remove_lists(hds / "objects")
     return len(moved)
+
+
+def _newest_first(hds: Path) -> list[str]:
+    """Returns the loose objects in the order in which the present stays whole and the past is made from it."""
+    with files.storage_errors(f"list the objects of {hds}"):
+        ages = {oid: loose_path(hds / "objects", oid).stat().st_mtime_ns for oid in loose_objects(hds)}
+    return sorted(ages, key=lambda oid: -ages[oid])
+
+
+def _to_merge(packs: list[PackIndex]) -> list[PackIndex]:
+    """Returns the packs to be merged, the youngest first; none while there are few."""
+    if len(packs) < _MANY_PACKS:
+        return []
+    with files.storage_errors("examine the packs"):
+        free = sorted(
+            (index for index in packs if not is_held(index.pack)), key=lambda index: index.pack.stat().st_size
+        )
+        smallest = free[: len(packs) - _FEW_PACKS]
+        return sorted(smallest, key=lambda index: -index.pack.stat().st_mtime)
+
+
+def _move(objects: Objects, oids: Iterable[str], elsewhere: list[PackIndex], writer: PackWriter) -> list[str]:
+    """Writes objects unless a pack that stays has them; returns those whose old place is not needed any more."""
+    moved: list[str] = []
+    for oid in oids:
+        raw = bytes.fromhex(oid)
+        if not any(raw in index for index in elsewhere):
+            try:
+                writer.write(*objects.read_any(oid))
+            except DamagedError as error:
+                _log.warning("%s", error)
+                continue
+        moved.append(oid)
+    return moved
+
+
+def is_held(pack: Path) -> bool:
+    """Says whether a file beside the pack says that it is somebody else's business."""
+    return any(pack.with_suffix(suffix).exists() for suffix in (".keep", ".promisor"))
+
+
+def remove_pack(pack: Path) -> None:
+    """Removes a pack and what lies beside it."""
+    # The index goes first: without it nobody looks for the rest.
+    for suffix in (".idx", ".pack", ".rev", ".bitmap", ".mtimes"):
+        files.remove(pack.with_suffix(suffix))
+
+
+def remove_lists(objects: Path) -> None:
+    """Removes git's lists over all packs and commits: they name what is gone, and git can make them again."""
+    for path in (*(objects / "pack").glob("multi-pack-index*"), objects / "info" / "commit-graph"):
+        files.remove(path)
+    shutil.rmtree(objects / "info" / "commit-graphs", ignore_errors=True)

@@ -74,6 +74,15 @@ class PackIndex:
         for start in range(_FANOUT_END, _FANOUT_END + self.count * 20, 20):
             yield self._map[start : start + 20]
 
+    def in_order(self) -> Iterator[str]:
+        """Returns the ids of the objects in the order in which they lie in the pack."""
+        count = self.count
+        ids = [raw.hex() for raw in self]
+        table = _FANOUT_END + count * 24
+        offsets = struct.unpack_from(f">{count}I", self._map, table)
+        # Offsets beyond 2 GiB lie in a table of their own, which is in order too.
+        return iter([ids[at] for at in sorted(range(count), key=lambda at: offsets[at])])
+
 
 class Presence:
     """The objects of one ``objects`` folder; for use by one thread at a time."""

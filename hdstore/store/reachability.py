@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from hdstore.errors import DamagedError
@@ -30,18 +31,21 @@ def referenced(kind: str, data: bytes) -> Iterator[tuple[str, bool]]:
 
 def walk(
     objects: Objects, roots: Iterable[str], *, skip: Callable[[str], bool], incomplete: bool = False
-) -> set[str]:
+) -> Iterator[str]:
     """Returns the roots and all that they need, but what ``skip`` says and what only that needs.
 
-    ``incomplete`` passes over what is missing, for roots that no ref holds may have lost a part long ago;
-    otherwise that raises DamagedError.
+    Commits come before their parents, each with its trees and blobs that were not met before: the present
+    first. ``incomplete`` passes over what is missing, for roots that no ref holds may have lost a part long
+    ago; otherwise that raises DamagedError.
     """
-    found: set[str] = set()
+    met: set[str] = set()
     waiting = [(root, True) for root in roots]
-    while waiting:
-        oid, names_others = waiting.pop()
-        if oid in found or skip(oid):
+    commits: deque[str] = deque()
+    while waiting or commits:
+        oid, names_others = waiting.pop() if waiting else (commits.popleft(), True)
+        if oid in met or skip(oid):
             continue
+        met.add(oid)
         if names_others:
             try:
                 kind, data = objects.read_any(oid)
@@ -50,6 +54,8 @@ def walk(
                 if incomplete:
                     continue
                 raise
+            if kind == "commit":
+                commits.extend(parent for parent, _ in below[1:])
+                below = below[:1]
             waiting += below
-        found.add(oid)
-    return found
+        yield oid

@@ -10,19 +10,19 @@ from hdstore.errors import InvalidValueError
 
 __all__ = ["check_ref_name", "file_name_of"]
 
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|[./]$")
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|@\{|//|/\.|\.lock(/|$)|[./]$")
 _LONGEST = 1000
+_LONGEST_PART = 250
+"""A file system takes 255 bytes, and ``.lock`` is put behind."""
 
 
 def check_ref_name(name: str) -> str:
     """Returns ``name`` when it may name a ref: ``HEAD``, or below ``refs/`` and in git's rules."""
     if name == "HEAD":
         return name
-    try:
-        size = len(name.encode())
-    except UnicodeEncodeError:
-        size = _LONGEST + 1
-    if not name.startswith("refs/") or _FORBIDDEN.search(name) or size > _LONGEST:
+    raw = name.encode(errors="replace")
+    too_long = len(raw) > _LONGEST or max(map(len, raw.split(b"/"))) > _LONGEST_PART
+    if not name.startswith("refs/") or _FORBIDDEN.search(name) or too_long:
         raise InvalidValueError(f"{name!r} can not be the name of a ref.")
     return name
 

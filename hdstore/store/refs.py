@@ -82,7 +82,7 @@ class Refs:
 
     def list(self, prefix: str) -> dict[str, str]:
         """Returns all refs whose name begins with ``prefix``, in the order of their names."""
-        folder = prefix.rpartition("/")[0] or "refs"
+        folder = check_ref_name(prefix.rpartition("/")[0] + "/x").removesuffix("/x")
         names = [name for name in self._walk(folder) if name.startswith(prefix)]
         found = {name: oid for name in names if (oid := self.get(name)) is not None}
         for name, oid in self._packed.all().items():
@@ -153,6 +153,8 @@ class Refs:
 
     def transaction(self, updates: Sequence[RefUpdate]) -> None:
         """Moves several refs in order: none when one is not where expected, else all, even over a crash."""
+        if not updates:
+            return
         if len({update.name for update in updates}) != len(updates):
             raise InvalidValueError("A ref can be moved only once in a transaction.")
         with ExitStack() as stack:
@@ -197,6 +199,9 @@ class Refs:
     def _finish_one(self, update: RefUpdate, lock: GitLock, keep: str) -> None:
         found = self.get(update.name)
         if found == update.new:
+            return
+        if update.new is not None and not self._thread.presence.has(update.new):
+            _log.warning("An unfinished change of %s names the missing object %s.", update.name, update.new)
             return
         with files.storage_errors(f"move the ref {update.name}"):
             if found == update.old:
@@ -253,8 +258,10 @@ class Refs:
             )
 
     def _check_room(self, name: str) -> None:
-        """Refuses a ref whose name is the folder of another, or the other way round."""
+        """Refuses a new ref whose name is the folder of another, or the other way round."""
         packed = self._packed.all()
+        if name in packed or self._read_loose(name) is not None:
+            return
         parts = name.split("/")
         for end in range(3, len(parts)):
             above = "/".join(parts[:end])
