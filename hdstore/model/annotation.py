@@ -25,8 +25,8 @@ class Annotation(
     """Labels on a frame, with a geometry or (without one) on the frame as a whole.
 
     ``id`` is unique in its frame and stable: merge, diff and blame stand on it. Left empty, it is filled in from
-    content and position when the frame is put into a draft. ``object_id`` may be shared by several annotations of one object or
-    track (what ClearML calls id). ``sources`` names the sources it lies on; empty means the first.
+    content and position when the frame is put into a draft. ``object_id`` may be shared by several annotations of one
+    object or track (what ClearML calls id). ``sources`` names the sources it lies on; empty means the first.
     """
 
     confidence: Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)] | None = None
