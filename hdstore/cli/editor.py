@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -44,32 +45,41 @@ def edit_frame(version: DatasetVersion, frame_id: str) -> Changes:
     state = version.state()
     before = frame_to_json(state.frame(frame_id)) + "\n"
     path = _temporary(before)
-    keep = False
     try:
-        while True:
-            _run_editor(path)
-            text = read_text(str(path))
-            if text.strip() == before.strip():
-                return Changes(before=state.commit, after=state.commit, version_id=version.id)
-            keep = True
-            try:
-                changes = put_frame(version, frame_id, text, base=state.commit)
-            except InvalidInputError as error:
-                if not can_ask():
-                    raise
-                explain(error)
-                if not wants("Edit it again?", default=True):
-                    raise
-            else:
-                keep = False
-                return changes
+        changes = _edit_until_saved(version, frame_id, path, before, base=state.commit)
     except HdstoreError as error:
-        if keep:
+        if _differs(path, before):
             error.add_note(f"What you wrote is kept in {path}")
-        raise
-    finally:
-        if not keep:
+        else:
             path.unlink(missing_ok=True)
+        raise
+    path.unlink(missing_ok=True)
+    return changes
+
+
+def _edit_until_saved(
+    version: DatasetVersion, frame_id: str, path: Path, before: str, *, base: str
+) -> Changes:
+    while True:
+        _run_editor(path)
+        text = read_text(str(path))
+        if text.strip() == before.strip():
+            return Changes(before=base, after=base, version_id=version.id)
+        try:
+            return put_frame(version, frame_id, text, base=base)
+        except InvalidInputError as error:
+            if not can_ask():
+                raise
+            explain(error)
+            if not wants("Edit it again?", default=True):
+                raise
+
+
+def _differs(path: Path, before: str) -> bool:
+    try:
+        return path.read_bytes().strip() != before.encode().strip()
+    except OSError:
+        return False
 
 
 def _temporary(text: str) -> Path:
@@ -84,6 +94,8 @@ def _temporary(text: str) -> Path:
 
 def _run_editor(path: Path) -> None:
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    # Ctrl-C belongs to the editor while it runs. A handler, and not "ignore", because the editor would inherit that.
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
     try:
         words = shlex.split(command)
         done = subprocess.run([*words, str(path)], check=False)
@@ -91,6 +103,8 @@ def _run_editor(path: Path) -> None:
         raise InvalidInputError(
             f"The editor {command!r} can not be started ({error}); set VISUAL or EDITOR, or use --json."
         ) from error
+    finally:
+        signal.signal(signal.SIGINT, before)
     if done.returncode:
         raise InvalidInputError(
             f"The editor {command!r} ended with status {done.returncode}; nothing was saved."

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from hdstore.cli.output import console, note
+from hdstore.cli.output import console, note, visible
 from hdstore.errors import CancelledError, HdstoreError
 from hdstore.model.progress import Progress
 
@@ -89,7 +89,7 @@ def _bar() -> Iterator[Progress]:
 
     def draw(what: str, done: int, total: int | None) -> None:
         if what not in tasks:
-            tasks[what] = bar.add_task(what, total=total)
+            tasks[what] = bar.add_task(visible(what), total=total)
         bar.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
 
     with bar:

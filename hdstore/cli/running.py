@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 from hdstore.cli.exits import Exit, exit_of
@@ -18,6 +19,9 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code; without arguments, that of the process."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A name that the terminal's encoding lacks shall not end a command half way.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             return _run(arguments)
@@ -26,6 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OutputClosedError, BrokenPipeError):
         _discard_output()
         return Exit.OUTPUT_CLOSED
+    except OSError as error:
+        _discard_output()
+        note(f"hdstore: the output can not be written: {error.strerror}.")
+        return Exit.STORAGE
     except KeyboardInterrupt:
         return Exit.CANCELLED
 
@@ -43,7 +51,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except HdstoreError as error:
         explain(error)
         return exit_of(error)
-    except (OutputClosedError, BrokenPipeError):
+    except (OutputClosedError, OSError):
         raise
     except Exception as error:
         _report_fault(error)

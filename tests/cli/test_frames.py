@@ -117,6 +117,20 @@ def test_an_editor_that_fails_changes_nothing(
     assert "can not be started" in run("frame", "edit", "street/Current", "a", code=2).err
 
 
+def test_an_interrupted_editor_loses_nothing(run: Run, street: Path, editor: Editor) -> None:
+    """Ctrl-C while the editor runs is the editor's; what it had written by then is kept."""
+    editor(
+        "import os, signal\npath.write_text(text + 'much work')\nos.kill(os.getppid(), signal.SIGINT)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+
+    refused = run("frame", "edit", "street/Current", "a", code=2)
+
+    kept = Path(refused.err.split("is kept in ")[1].splitlines()[0])
+    assert kept.read_text().endswith("much work")
+    kept.unlink()
+
+
 def test_a_frame_changed_meanwhile_is_a_conflict(
     run: Run,
     opened: Repository,

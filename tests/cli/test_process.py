@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -57,6 +58,40 @@ def test_a_reader_that_goes_away_is_no_error(street: Path) -> None:
 
         os.close(writer)
         assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_full_disk_is_told(street: Path) -> None:
+    """When the output can not be written, the program says so and ends with 9."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "-C", str(street), "frame", "list", "street/Current"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (
+        9,
+        "hdstore: the output can not be written: No space left on device.\n",
+    )
+
+
+def test_a_poor_encoding_is_no_error(opened: Repository) -> None:
+    """Where the output has no letters for a name, they are escaped; JSON stays JSON."""
+    opened.create_dataset("北京")
+    outputs = [
+        subprocess.run(
+            [*PROGRAM, "-C", str(opened.folder), "dataset", *words],
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for words in (["list"], ["show", "北京", "--json"])
+    ]
+
+    assert b"\\u5317\\u4eac" in outputs[0]
+    assert json.loads(outputs[1])["name"] == "北京"
 
 
 def test_ctrl_c_ends_with_130(street: Path) -> None:
