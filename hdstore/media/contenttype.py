@@ -5,6 +5,7 @@ Python's mimetypes reads files of the system, so two machines would import one f
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 
 __all__ = ["HEAD", "UNKNOWN", "content_type_of"]
@@ -74,6 +75,8 @@ _PNM = {
     b"5": "image/x-portable-graymap",
     b"6": "image/x-portable-pixmap",
 }
+
+_PNM_HEAD = re.compile(rb"P[1-6]\s+[0-9#]")
 
 _EXTENSIONS = {
     "3gp": "video/3gpp",
@@ -191,17 +194,17 @@ def _by_magic(head: bytes) -> str:
         return _RIFF.get(kind, "")
     if head.startswith(b"FORM"):
         return _AIFF.get(kind, "")
-    if head[4:8] == b"ftyp":
+    if head[4:8] == b"ftyp" and len(kind) == 4:
         return _BRANDS.get(kind, "video/mp4")
     if head[4:8] in (b"moov", b"mdat", b"wide"):
         # The oldest QuickTime files begin without a brand.
         return "video/quicktime"
     if head.startswith(b"OggS"):
         return "video/ogg" if b"theora" in head[:64] else "audio/ogg"
-    # Two letters are no proof: a reserved field that is zero, or a blank after the letters, must agree.
+    # Two letters are no proof: what follows must agree.
     if head.startswith(b"BM") and head[6:10] == bytes(4):
         return "image/bmp"
-    if head.startswith(b"P") and head[1:2] in _PNM and head[2:3] in (b"\n", b"\r", b" ", b"\t"):
+    if head[1:2] in _PNM and _PNM_HEAD.match(head):
         return _PNM[head[1:2]]
     if head[:1] == b"G" and head[188:189] == b"G" and head[376:377] == b"G":
         return "video/mp2t"

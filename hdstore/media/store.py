@@ -41,8 +41,8 @@ class Media:
     """Media of one repository, kept as ``<folder>/ab/<hash>``; safe to share between threads and processes.
 
     Kept files are never changed: two writers of the same bytes write the same file, and the last rename wins.
-    ``folder`` and ``tmp`` lie on one file system. ``cache`` is the folder of what was learnt about files (else
-    ``index`` beside ``folder``); it may be deleted.
+    ``folder`` and ``tmp`` lie on one file system. ``cache`` is the folder of what was learnt about files (by
+    default ``index`` beside ``folder``); it may be deleted.
     """
 
     def __init__(self, folder: Path, roots: Roots, tmp: Path, *, cache: Path | None = None) -> None:
