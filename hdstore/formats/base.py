@@ -9,9 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import NoReturn, Protocol, TypeAlias, TypeVar
 
+from hdstore.codec import encode_frame
 from hdstore.errors import InvalidFileError, InvalidValueError, MediaError, NotFoundError, UntrustedError
 from hdstore.media.paths import inside
-from hdstore.model import Frame, Metadata, Progress, Schema, Source, check_frame
+from hdstore.model import Frame, Metadata, Progress, Schema, Source
 from hdstore.store.files import storage_errors
 
 __all__ = [
@@ -177,10 +178,10 @@ def counted(items: Iterable[_T], progress: Progress | None, what: str, total: in
 
 
 def checked(path: Path, frames: Iterable[Frame]) -> Iterator[Frame]:
-    """Yields the frames; one that breaks a rule of the model raises InvalidFileError naming the file."""
+    """Yields the frames; one that could not be stored raises InvalidFileError naming the file."""
     for frame in frames:
         try:
-            check_frame(frame)
+            encode_frame(frame)
         except (InvalidValueError, RecursionError) as error:
             raise InvalidFileError(f"{path}: {error}") from error
         yield frame

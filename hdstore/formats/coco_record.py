@@ -42,6 +42,7 @@ __all__ = [
     "POINT_KEYS",
     "SHAPE_KEYS",
     "ForeignId",
+    "absent_keys",
     "annotation_id",
     "compose",
     "derived",
@@ -162,6 +163,12 @@ def derived(outline: Geometry | None, points: Keypoints | None) -> dict[str, Any
     return record
 
 
+def absent_keys(check: Metadata) -> list[str]:
+    """Returns the keys that the imported record did not have; people may have edited the metadata."""
+    absent = check.get("absent")
+    return [key for key in absent if isinstance(key, str)] if isinstance(absent, list) else []
+
+
 def foreign_metadata(record: Metadata, check: Metadata) -> Metadata:
     """Returns annotation metadata that keep ``record`` and ``check``."""
     foreign: Metadata = {}
@@ -210,7 +217,6 @@ def _overlay(record: dict[str, Any], part: Annotation) -> None:
         # Keypoints that were kept because none was labelled give way to real ones.
         if (holds or key not in guarded) and not (key in POINT_KEYS and key in record and key not in guarded):
             record[key] = value
-    absent = check.get("absent")
-    for key in absent if isinstance(absent, list) else ():
+    for key in absent_keys(check):
         if holds or key not in guarded:
             record.pop(key, None)

@@ -173,7 +173,7 @@ class AnnotationReader:
         absent += [key for key in ("segmentation", "bbox", "area") if key not in record]
         if exact:
             del kept["segmentation"]
-        if "bbox" in kept and (
+        if bbox and (
             isinstance(geometry, Box)
             or (isinstance(geometry, Polygon) and kept["bbox"] == ring_bounds(geometry.rings))
         ):

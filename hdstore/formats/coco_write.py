@@ -27,9 +27,11 @@ from hdstore.formats.coco_record import (
     CHECK,
     COCO,
     ForeignId,
+    absent_keys,
     annotation_id,
     compose,
     fingerprint,
+    plain_id,
 )
 from hdstore.formats.pictures import Picture, annotation_losses, pictures
 from hdstore.geometry import ring_area, rings_area
@@ -208,6 +210,7 @@ class _Writer:
         """Spools an image and returns its place among the images."""
         metadata = picture.frame.metadata
         kept, check = foreign_of(metadata, COCO), foreign_of(metadata, CHECK)
+        absent = absent_keys(check)
         source = picture.source
         record: Metadata = {"file_name": picture.name}
         for key, value in (
@@ -221,12 +224,10 @@ class _Writer:
             record["attributes"] = attributes
         single = len(picture.frame.sources) < 2
         if single:
-            record = {
-                key: value for key, value in record.items() if key not in check.get("absent", ())
-            } | kept
-        elif kept:
-            record |= {key: value for key, value in kept.items() if key != "file_name"}
-        if "width" not in record and "width" not in check.get("absent", ()):
+            record = {key: value for key, value in record.items() if key not in absent} | kept
+        else:
+            record |= {key: value for key, value in kept.items() if key not in ("id", "file_name")}
+        if "width" not in record and "width" not in absent:
             self._warnings.add("images of unknown size, written without width and height", picture.name)
         id = record.pop("id", None)
         if not isinstance(id, int | float | str):
@@ -246,7 +247,7 @@ class _Writer:
             self._warnings.add("annotations of kinds that COCO has no form for, left out", where)
             return
         kept, check = foreign_of(main.metadata, COCO), foreign_of(main.metadata, CHECK)
-        absent = check.get("absent", ())
+        absent = absent_keys(check)
         category, given = self._category(main, kept)
         if not given and "category_id" not in absent:
             self._warnings.add("annotations without a label, left out", where)
@@ -265,17 +266,11 @@ class _Writer:
         self, main: Annotation, kept: Metadata, check: Metadata, record: Metadata, slot: int, where: str
     ) -> None:
         """Spools an annotation under the id it was imported with, if that is still its own."""
-        id, repeat = kept.get("id"), check.get("repeat", 0)
-        own = isinstance(id, int | float | str) and main.id in (
-            annotation_id(id, repeat),
-            annotation_id(id, repeat, points=True),
-        )
-        if not own or not isinstance(id, int | float | str):
-            id = None
-        elif not self._annotation_ids.take(id) and "repeat" not in check:
+        id = _own_id(main, kept.get("id"), check.get("repeat", 0))
+        if id is not None and not self._annotation_ids.take(id) and "repeat" not in check:
             self._warnings.add("annotations whose id another one has taken, written under a new one", where)
             id = None
-        if "id" in check.get("absent", ()):
+        if "id" in absent_keys(check):
             self._without_id.add(len(self._slots))
         self._slots.append(slot)
         self._annotations.add(id, record)
@@ -326,7 +321,7 @@ class _Writer:
                 stream.write(f"{_json(key)}:{_json(value)},\n")
         images = (_with({"id": id}, line) for id, line in zip(image_ids, self._images.lines(), strict=True))
         _write_list(stream, "images", images)
-        absent = self._file.get("absent", ())
+        absent = absent_keys(self._file)
         orphans = self._list("orphans")
         if self._slots or orphans or "annotations" not in absent:
             stream.write(",\n")
@@ -355,6 +350,18 @@ class _Writer:
             files=1,
             warnings=tuple(self._warnings),
         )
+
+
+def _own_id(annotation: Annotation, id: Any, repeat: Any) -> ForeignId | None:
+    """Returns the COCO id in an annotation's metadata, if the annotation is the one it was imported for.
+
+    A copy that someone made of an annotation has its metadata, but an id of its own.
+    """
+    if not isinstance(id, int | float | str) or not isinstance(repeat, int):
+        return None
+    plain = plain_id(id)
+    names = (annotation_id(plain, repeat), annotation_id(plain, repeat, points=True))
+    return id if annotation.id in names else None
 
 
 def _has_hole(rings: tuple[tuple[float, ...], ...]) -> bool:
