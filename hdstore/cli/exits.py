@@ -39,7 +39,7 @@ class Exit(enum.IntEnum):
     STORAGE = 9
     LOCKED = 10
     MEDIA = 11
-    NOT_INSTALLED = 12
+    UNAVAILABLE = 12
     INTERNAL = 70
     CANCELLED = 130
     OUTPUT_CLOSED = 141
@@ -63,7 +63,7 @@ _MEANINGS = {
     Exit.STORAGE: "The operating system refused to read or write: disk full, no permission.",
     Exit.LOCKED: "Another process held a lock for too long.",
     Exit.MEDIA: "A medium is missing, unreadable, or not what its hash says.",
-    Exit.NOT_INSTALLED: "A part that the command needs is not installed.",
+    Exit.UNAVAILABLE: "The desktop app is not installed, or there is no screen for it.",
     Exit.INTERNAL: "A fault of hdstore itself; please report it.",
     Exit.CANCELLED: "Cancelled with Ctrl-C or at a question; nothing is half done.",
     Exit.OUTPUT_CLOSED: "Whoever read the output went away (for example `head`).",

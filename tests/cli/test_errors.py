@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,32 @@ def test_a_fault_of_our_own_is_one_sentence(run: Run, street: Path, monkeypatch:
     assert "unplanned" in hidden.err
     assert "Traceback" not in hidden.err
     assert "Traceback" in shown.err
+
+
+def test_without_the_app_the_way_to_get_it_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gui without Qt exits 12 with the command that installs it."""
+    for name in [name for name in sys.modules if name.startswith("hdstore_gui")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "PySide6", None)
+
+    refused = run("gui", code=12)
+
+    assert "pip install 'hdstore[gui]'" in refused.err
+
+
+def test_without_a_screen_the_app_is_not_started(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gui without a screen exits 12 with a sentence instead of ending in Qt's abort."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+
+    assert "no screen" in run("gui", code=12).err
+
+
+def test_the_app_of_no_repository_is_refused(run: Run, tmp_path: Path) -> None:
+    """Gui DIR exits 3 when the folder holds no repository."""
+    pytest.importorskip("PySide6")
+
+    run("gui", tmp_path, code=3)
 
 
 def test_the_program_tells_its_version(run: Run) -> None:

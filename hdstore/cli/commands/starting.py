@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +14,7 @@ from hdstore.cli.exits import Exit
 from hdstore.cli.opening import Folder, settings
 from hdstore.cli.output import console, note, say
 from hdstore.cli.registry import command
-from hdstore.errors import StorageError
+from hdstore.errors import RepositoryNotFoundError, StorageError
 
 __all__ = ["add_to"]
 
@@ -48,15 +51,43 @@ def demo(
 
 
 def gui(context: typer.Context, folder: Folder = None) -> None:
-    """Opens the desktop app."""
+    """Opens the desktop app; outside of a repository, with the choice of one."""
+    if not _has_screen():
+        note("hdstore: there is no screen here to open the app on; on ssh, try ssh -X.")
+        raise typer.Exit(Exit.UNAVAILABLE)
+    run = _app()
+    raise typer.Exit(run(_repository_to_show(context, folder)))
+
+
+def _app() -> Callable[[Path | None], int]:
     try:
         from hdstore_gui.app import run
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("PySide6", "shiboken6", "numpy"):
             raise
         note("hdstore: the desktop app is not installed. Install it with: pip install 'hdstore[gui]'")
-        raise typer.Exit(Exit.NOT_INSTALLED) from error
-    raise typer.Exit(run(folder or settings(context).folder))
+        raise typer.Exit(Exit.UNAVAILABLE) from error
+    return run
+
+
+def _has_screen() -> bool:
+    """Says whether Qt would find a screen; it ends the process where it does not."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")))
+
+
+def _repository_to_show(context: typer.Context, folder: Path | None) -> Path | None:
+    from hdstore.repository import open_repository
+
+    given = settings(context)
+    try:
+        with open_repository(folder or given.folder, trusted=given.trusted) as repository:
+            return repository.folder
+    except RepositoryNotFoundError:
+        if folder is not None:
+            raise
+        return None
 
 
 def add_to(app: typer.Typer) -> None:
