@@ -30,7 +30,7 @@ class App(QObject):
 
     def __init__(self, application: QApplication, *, settings: Settings, prompts: Prompts) -> None:
         super().__init__(application)
-        self.theme = Theme(application, settings.theme)
+        self.theme = Theme(application, settings.theme, self)
         self.tasks = Tasks(self)
         self.session = Session(self.tasks, self)
         self.desk = Desk(self.session, self)

@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping
 
-from hdstore.model import Label
+from hdstore.model import Label, Schema, Stats
 
 __all__ = ["NO_LABEL", "Colours", "Rgb"]
 
@@ -69,6 +69,14 @@ class Colours:
     A label without a colour of its own takes the slot that its name hashes to, or the next free one, in the
     order of the schema: adding a label at the end changes no other's colour.
     """
+
+    @classmethod
+    def of_version(cls, schema: Schema, stats: Stats) -> Colours:
+        """Returns the colours of the schema's labels and of those that are in use besides."""
+        known = {label.name for label in schema.labels}
+        return cls(
+            [*schema.labels, *(Label(name=name) for name in sorted(stats.labels) if name not in known)]
+        )
 
     def __init__(self, labels: Iterable[Label] = ()) -> None:
         self._known: dict[str, Rgb] = {}

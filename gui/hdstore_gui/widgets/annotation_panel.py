@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLineEdit,
@@ -55,6 +55,8 @@ class AnnotationPanel(QTabWidget):
     ) -> None:
         super().__init__(parent)
         self.setDocumentMode(True)
+        self.setAutoFillBackground(True)
+        self.setBackgroundRole(QPalette.ColorRole.Base)
         self.tabBar().setExpanding(False)
         self._annotations, self._labels = annotations, labels
         self._echo = False
@@ -85,13 +87,19 @@ class AnnotationPanel(QTabWidget):
         self.addTab(self._details(), "Details")
 
     def _lists(self) -> QWidget:
-        splitter = QSplitter(Qt.Orientation.Vertical)
+        self._splitter = splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.setHandleWidth(1)
         splitter.setChildrenCollapsible(False)
         splitter.addWidget(_part(label("LABEL FOR NEW ANNOTATIONS", "section"), self.labels, self.new_label))
         splitter.addWidget(_part(self._head, self.list))
-        splitter.setSizes([260, 440])
+        splitter.setStretchFactor(1, 1)
         return splitter
+
+    def fit_labels(self) -> None:
+        """Gives the labels as much room as they need, up to a third of the panel."""
+        wanted = 104 + 30 * max(self._labels.rowCount(), 2)
+        height = max(self._splitter.height(), 400)
+        self._splitter.setSizes([min(wanted, height // 3), height - min(wanted, height // 3)])
 
     def _details(self) -> QWidget:
         splitter = QSplitter(Qt.Orientation.Vertical)
@@ -184,7 +192,7 @@ def _part(head: QWidget, body: QWidget, foot: QWidget | None = None) -> QWidget:
     part.setProperty("area", "panel")
     part.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
     column = QVBoxLayout(part)
-    column.setContentsMargins(0, 14, 0, 10)
+    column.setContentsMargins(0, 14, 0, 12 if foot is not None else 0)
     column.setSpacing(8)
     head.setContentsMargins(16, 0, 16, 0)
     column.addWidget(head)

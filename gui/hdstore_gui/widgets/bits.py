@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -92,9 +91,7 @@ class EmptyState(QWidget):
         self._title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._text = label(text, "soft", wrap=True)
         self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._text.setMinimumWidth(420)
-        self._text.setMaximumWidth(520)
-        self._text.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
+        self._text.setFixedWidth(480)
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(10)
         column = QVBoxLayout(self)
@@ -103,7 +100,12 @@ class EmptyState(QWidget):
         column.addWidget(self._icon)
         column.addSpacing(4)
         column.addWidget(self._title)
-        column.addWidget(self._text, 0, Qt.AlignmentFlag.AlignHCenter)
+        # Centred by springs, not by an alignment: an aligned item is not asked for its height at its width.
+        middle = QHBoxLayout()
+        middle.addStretch(1)
+        middle.addWidget(self._text)
+        middle.addStretch(1)
+        column.addLayout(middle)
         column.addSpacing(10)
         column.addLayout(self._buttons)
         column.addStretch(3)
@@ -141,7 +143,6 @@ class NoticeBar(QWidget):
         self.topic = ""
         self._icon = QLabel()
         self._text = label("", wrap=True)
-        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(6)
         self._close = QToolButton()

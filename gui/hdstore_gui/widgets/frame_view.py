@@ -70,7 +70,6 @@ class FrameView(QWidget):
         self.labels = LabelList(self)
         self.canvas = Canvas(theme)
         self.panel = AnnotationPanel(theme, self.annotations, self.labels)
-        self.panel.setProperty("area", "panel")
         self._name = label("", "heading")
         self._place = label("", "faint")
         self._zoom = label("", "soft")
@@ -122,7 +121,7 @@ class FrameView(QWidget):
         for action_id in ("view.zoom_in", "view.fit", "view.actual", ""):
             row.addWidget(actions.button(action_id, top) if action_id else vertical_line())
         row.addSpacing(4)
-        row.addWidget(self._state)
+        row.addWidget(self._state, 0, Qt.AlignmentFlag.AlignVCenter)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -155,7 +154,10 @@ class FrameView(QWidget):
         """Takes the labels and colours of a version, and what it allows."""
         self._version, self._colours = version, colours
         if version is not None:
+            before = self.labels.rowCount()
             self.labels.show(version.schema, version.stats, colours)
+            if self.labels.rowCount() != before:
+                self.panel.fit_labels()
             if self._frame is not None:
                 self._show_annotations(self._frame)
         self.canvas.set_editable(version is not None and version.is_draft)

@@ -209,7 +209,7 @@ class MainWindow(QMainWindow):
         self.notice.dismiss()
         kept = self.frame_view.frame.id if self.page is self.frame_view and self.frame_view.frame else ""
         self.frame_view.close_frame()
-        colours = Colours(version.schema.labels) if version is not None else Colours()
+        colours = Colours.of_version(version.schema, version.stats) if version is not None else Colours()
         self.frame_view.show_version(version, colours)
         self.frames.show(version)
         self.browse.show_version(version, colours)
@@ -246,7 +246,7 @@ class MainWindow(QMainWindow):
             frame_id = self.frame_view.frame.id
             if changes.frame_ids is None or frame_id in changes.frame_ids:
                 self.undo.forget(version.id, frame_id)
-        colours = Colours(version.schema.labels)
+        colours = Colours.of_version(version.schema, version.stats)
         self.frames.follow(version, changes)
         self.frame_view.show_version(version, colours)
         self.browse.show_version(version, colours)

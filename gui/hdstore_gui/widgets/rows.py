@@ -157,8 +157,8 @@ class VersionRows(_Rows):
         else:
             name, color = ("draft", "accent") if is_draft else ("published", "faint")
             icon = self._theme.pixmap(name, color, size=15)
-            painter.drawPixmap(QPointF(rect.left(), rect.center().y() - 7), icon)
-            self._texts(painter, rect.adjusted(23, 0, 0, 0), index.data(), index.data(VersionTree.DETAIL))
+            painter.drawPixmap(QPointF(rect.left() + 12, rect.center().y() - 7), icon)
+            self._texts(painter, rect.adjusted(36, 0, 0, 0), index.data(), index.data(VersionTree.DETAIL))
         painter.restore()
 
     def _paint_dataset(self, painter: QPainter, rect: QRect, index: _Index) -> None:

@@ -38,7 +38,7 @@ class Sidebar(QWidget):
         self.tree.setItemDelegate(VersionRows(theme, self.tree))
         self.tree.setHeaderHidden(True)
         self.tree.setRootIsDecorated(False)
-        self.tree.setIndentation(12)
+        self.tree.setIndentation(0)
         self.tree.setMouseTracking(True)
         self.tree.setAccessibleName("Datasets and versions")
         self.tree.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)

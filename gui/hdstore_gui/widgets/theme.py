@@ -178,8 +178,8 @@ class Theme(QObject):
 
     changed = Signal()
 
-    def __init__(self, app: QApplication, name: str = "system") -> None:
-        super().__init__(app)
+    def __init__(self, app: QApplication, name: str = "system", parent: QObject | None = None) -> None:
+        super().__init__(parent)
         self._app = app
         self._name = name
         app.setStyle("Fusion")
