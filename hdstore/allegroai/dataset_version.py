@@ -20,7 +20,7 @@ from hdstore.allegroai.lookup import (
     one_of,
 )
 from hdstore.allegroai.places import PathLike, shown
-from hdstore.allegroai.projection import project
+from hdstore.allegroai.projection import parse_projection, project
 from hdstore.allegroai.session import current
 from hdstore.allegroai.version_frames import VersionFrames
 from hdstore.model import Frame
@@ -244,7 +244,10 @@ class DatasetVersion(VersionFrames):
         state = version.native.state()
         natives = [found for each in frame_ids if (found := state.find(str(each))) is not None]
         frames = [frame_from_native(native, version) for native in natives]
-        return frames if projection is None else [project(frame.to_dict(), projection) for frame in frames]
+        if projection is None:
+            return frames
+        paths = parse_projection(projection)
+        return [project(frame.to_dict(), paths) for frame in frames]
 
     @either
     def get_frames_by_source(

@@ -7,71 +7,54 @@ from typing import Any, TypeAlias
 
 from hdstore.errors import InvalidInputError
 
-__all__ = ["project"]
+__all__ = ["Paths", "parse_projection", "project"]
 
-_Paths: TypeAlias = dict[str, "_Paths"]
-
-
-def _tree(projection: Iterable[str]) -> _Paths:
-    if isinstance(projection, str):
-        raise InvalidInputError("A projection is a list of paths; put the one path into a list.")
-    tree: _Paths = {}
-    for path in projection:
-        if not all(path.split(".")):
-            raise InvalidInputError(f"A path of a projection is names with dots between, not {path!r}.")
-        node = tree
-        for part in path.split("."):
-            node = node.setdefault(part, {})
-    return tree
-
-
-def project(plain: Mapping[str, Any], projection: Iterable[str]) -> dict[str, Any]:
-    """Returns only the parts of a frame's dict that the paths name; those it does not have are left out.
-
-    A part of a path is a name, ``*`` for all names or elements, or the index of an element. A name applied
-    to a list is looked up in all its elements.
-    """
-    found = _pick(plain, _tree(projection))
-    return found if isinstance(found, dict) else {}
-
+Paths: TypeAlias = list[tuple[str, ...]]
 
 _ABSENT = object()
 
 
-def _pick(value: Any, paths: _Paths) -> Any:
-    if not paths:
+def parse_projection(projection: Iterable[str]) -> Paths:
+    """Returns dotted paths taken apart.
+
+    A part of a path is a name, ``*`` for all names or elements, or the index of an element. A name applied to a list is
+    looked up in all its elements.
+    """
+    if isinstance(projection, str):
+        raise InvalidInputError("A projection is a list of paths; put the one path into a list.")
+    paths = [tuple(path.split(".")) for path in projection]
+    for path in paths:
+        if not all(path):
+            raise InvalidInputError(
+                f"A path of a projection is names with dots between, not {'.'.join(path)!r}."
+            )
+    return paths
+
+
+def project(plain: Mapping[str, Any], paths: Paths) -> dict[str, Any]:
+    """Returns only the parts of a frame's dict that the paths name; those it does not have are left out."""
+    found = _pick(plain, paths)
+    return found if isinstance(found, dict) else {}
+
+
+def _pick(value: Any, paths: Paths) -> Any:
+    if any(not path for path in paths):
         return value
     if isinstance(value, Mapping):
-        wanted = {key: _merged(paths, key) for key in value if key in paths or "*" in paths}
-        picked = {key: _pick(value[key], inner) for key, inner in wanted.items()}
-        kept = {key: item for key, item in picked.items() if item is not _ABSENT}
-        return kept or _ABSENT
+        items = {
+            key: _below(item, [path[1:] for path in paths if path[0] in (key, "*")])
+            for key, item in value.items()
+        }
+        return {key: item for key, item in items.items() if item is not _ABSENT} or _ABSENT
     if isinstance(value, list):
-        return _pick_elements(value, paths)
+        named = [path for path in paths if path[0] != "*" and not path[0].isdigit()]
+        elements = [
+            _below(item, named + [path[1:] for path in paths if path[0] in (str(index), "*")])
+            for index, item in enumerate(value)
+        ]
+        return [item for item in elements if item is not _ABSENT] or _ABSENT
     return _ABSENT
 
 
-def _merged(paths: _Paths, key: str) -> _Paths:
-    """Returns the paths below a key: its own and those of ``*``; an end among them takes the whole."""
-    below = [paths[name] for name in (key, "*") if name in paths]
-    if any(not inner for inner in below):
-        return {}
-    merged: _Paths = {}
-    for inner in below:
-        for name, rest in inner.items():
-            merged[name] = _merged({"*": merged[name], name: rest}, name) if name in merged else rest
-    return merged
-
-
-def _pick_elements(values: list[Any], paths: _Paths) -> Any:
-    named = {name: rest for name, rest in paths.items() if name != "*" and not name.isdigit()}
-    picked = []
-    for index, value in enumerate(values):
-        key = str(index)
-        if key in paths or "*" in paths:
-            inner = _merged(paths, key)
-            picked.append(_pick(value, inner | named if inner else inner))
-        elif named:
-            picked.append(_pick(value, named))
-    kept = [item for item in picked if item is not _ABSENT]
-    return kept or (_ABSENT if values else [])
+def _below(value: Any, paths: Paths) -> Any:
+    return _pick(value, paths) if paths else _ABSENT

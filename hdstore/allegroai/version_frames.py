@@ -9,7 +9,7 @@ from typing import Any, Literal
 from hdstore.allegroai.bulk import BulkContext
 from hdstore.allegroai.dataframe import AnyFrame, frame_from_native
 from hdstore.allegroai.places import PathLike
-from hdstore.allegroai.projection import project
+from hdstore.allegroai.projection import parse_projection, project
 from hdstore.allegroai.saving import (
     Failure,
     FrameRef,
@@ -56,8 +56,10 @@ class VersionFrames(VersionHandle):
         self, projection: Sequence[str] | None = None
     ) -> Iterator[AnyFrame] | Iterator[dict[str, Any]]:
         """Streams the frames as they stand now, or parts of them as dicts; nothing is kept in memory."""
-        frames = (frame_from_native(native, self) for native in self.native.frames())
-        return frames if projection is None else (project(frame.to_dict(), projection) for frame in frames)
+        if projection is None:
+            return iter(self)
+        paths = parse_projection(projection)
+        return (project(frame.to_dict(), paths) for frame in self)
 
     def __iter__(self) -> Iterator[AnyFrame]:
         return (frame_from_native(native, self) for native in self.native.frames())
