@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +110,13 @@ def _decode(path: Path, edge: int | None) -> QImage:
             # Scaling comes before turning, and asks for the sizes as they are in the file.
             reader.setScaledSize(size.scaled(QSize(edge, edge), Qt.AspectRatioMode.KeepAspectRatio))
     image = reader.read()
-    return image if not image.isNull() else _decode_with_pillow(path, edge, reader.errorString())
+    if image.isNull():
+        return _decode_with_pillow(path, edge, reader.errorString())
+    if image.format() == QImage.Format.Format_Grayscale16:
+        # Cut to 8 bits, a microscope's 12 of 16 bits would be all but black.
+        rows = np.frombuffer(image.constBits(), dtype=np.uint16).reshape(image.height(), -1)
+        return _grey(_stretched(rows[:, : image.width()]))
+    return image
 
 
 def upright(size: QSize, transformation: QImageIOHandler.Transformation) -> QSize:
@@ -123,10 +130,7 @@ def _decode_with_pillow(path: Path, edge: int | None, reason: str) -> QImage:
         with Image.open(path) as source:
             _check_pixels(path, source.width, source.height)
             if source.mode in ("I;16", "I;16B", "I", "F"):
-                values = np.asarray(source, dtype=np.float64)
-                low, high = np.percentile(values, (0.5, 99.5))
-                scaled = np.clip((values - low) / max(high - low, 1e-9) * 255, 0, 255)
-                opened = Image.fromarray(scaled.astype(np.uint8))
+                opened = Image.fromarray(_stretched(np.asarray(source)))
             else:
                 opened = ImageOps.exif_transpose(source)
             if edge is not None:
@@ -139,6 +143,20 @@ def _decode_with_pillow(path: Path, edge: int | None, reason: str) -> QImage:
     data = image.tobytes()
     view = QImage(data, image.width, image.height, image.width * 4, QImage.Format.Format_RGBA8888)
     # The copy owns its bytes; the view would point into Python's.
+    return view.copy()
+
+
+def _stretched(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Returns grey values of any range as 8 bits, with the darkest black and the brightest white."""
+    low, high = np.percentile(values, (0.5, 99.5))
+    scaled = (values.astype(np.float64) - low) / max(high - low, 1e-9) * 255
+    stretched: NDArray[np.uint8] = np.clip(scaled, 0, 255).astype(np.uint8)
+    return stretched
+
+
+def _grey(values: NDArray[np.uint8]) -> QImage:
+    height, width = values.shape
+    view = QImage(values.tobytes(), width, height, width, QImage.Format.Format_Grayscale8)
     return view.copy()
 
 
