@@ -94,6 +94,8 @@ class _Collection:
             self._current.add(new.pack.name)
         self._keep_young(old_packs, old_loose, new)
         removed = self._remove_old(old_packs, old_loose, roots, new)
+        # All that is needed has been read by now: a pack whose index was lost is not the last place of anything.
+        self._remove_unfinished()
         return Collected(removed=removed, before=before, after=self._size())
 
     def _size(self) -> int:
@@ -267,7 +269,7 @@ class _Collection:
         return len(removed)
 
     def _remove_litter(self) -> None:
-        """Removes what killed processes left: files in tmp unchanged for a day, packs without index."""
+        """Removes what killed processes left in tmp a day ago or earlier."""
         oldest = time.time() - _LITTER_AGE
         with files.storage_errors(f"clean {self._tmp}"):
             for entry in os.scandir(self._tmp):
@@ -279,6 +281,11 @@ class _Collection:
                 elif found.st_nlink == 1:
                     # A second link is a lock that its next taker must be able to recognise.
                     files.remove(Path(entry.path))
+
+    def _remove_unfinished(self) -> None:
+        """Removes packs that never got their index, after a day."""
+        oldest = time.time() - _LITTER_AGE
+        with files.storage_errors(f"remove packs from {self._packs}"):
             for pack in self._packs.glob("*.pack"):
                 if not pack.with_suffix(".idx").exists() and pack.stat().st_mtime < oldest:
                     files.remove(pack)

@@ -69,50 +69,54 @@ class GitLock:
         self._release()
 
     def _take(self) -> bool:
+        """Makes the lock file and returns True; False while another holds it."""
         files.make_folders(self._target.parent)
         aside = files.new_name(self._tmp, _KIND)
         descriptor = files.open_new(aside)
         try:
-            files.step("link", self._path)
-            try:
-                os.link(aside, self._path)
-                self._aside, self._descriptor = aside, descriptor
-                return True
-            except FileExistsError:
-                self._remove_stale()
-            except FileNotFoundError:
-                pass  # another process just removed the empty folder: made again in the next round
-            except OSError as error:
-                if error.errno not in _NO_LINKS:
-                    raise
-                self._descriptor = self._take_without_link()
-                return self._descriptor is not None
-            return False
-        finally:
-            if self._aside is None:
-                os.close(descriptor)
-                aside.unlink()
+            self._link(aside)
+        except OSError as error:
+            os.close(descriptor)
+            aside.unlink()
+            if isinstance(error, FileExistsError):
+                return self._remove_stale() and self._take()
+            if error.errno not in _NO_LINKS:
+                raise
+            return self._take_without_link()
+        self._aside, self._descriptor = aside, descriptor
+        return True
 
-    def _take_without_link(self) -> int | None:
+    def _link(self, aside: Path) -> None:
+        files.step("link", self._path)
         try:
-            return files.open_new(self._path)
-        except FileExistsError:
-            return None
+            os.link(aside, self._path)
+        except FileNotFoundError:
+            # Another process has just removed the empty folder.
+            files.make_folders(self._target.parent)
+            os.link(aside, self._path)
 
-    def _remove_stale(self) -> None:
+    def _take_without_link(self) -> bool:
+        try:
+            self._descriptor = files.open_new(self._path)
+        except FileExistsError:
+            return False
+        return True
+
+    def _remove_stale(self) -> bool:
+        """Removes the lock if its maker is dead and returns whether it did."""
         try:
             found = self._path.lstat()
         except FileNotFoundError:
-            return
+            return True
         if found.st_nlink < 2:
-            return
+            return False
         with os.scandir(self._tmp) as entries:
-            ours = [
-                entry for entry in entries if entry.name.startswith(_KIND) and entry.inode() == found.st_ino
-            ]
-        if ours:
-            files.remove(self._path)
-            files.remove(Path(ours[0].path))
+            ours = [entry for entry in entries if entry.name.startswith(_KIND) and entry.inode() == found.st_ino]
+        if not ours:
+            return False
+        files.remove(self._path)
+        files.remove(Path(ours[0].path))
+        return True
 
     def _release(self) -> None:
         if self._descriptor is None:

@@ -54,10 +54,14 @@ class _Thread(threading.local):
 
 
 class Refs:
-    """The refs of the repository at ``hds``; safe to share between threads."""
+    """The refs of the repository at ``hds``; safe to share between threads.
 
-    def __init__(self, hds: Path) -> None:
+    ``patience`` says for how many seconds another program's lock of a ref is waited for.
+    """
+
+    def __init__(self, hds: Path, *, patience: float = 10.0) -> None:
         self._hds = hds
+        self._patience = patience
         own = hds / "hdstore"
         self._tmp = own / "tmp"
         self._locks = own / "locks"
@@ -222,7 +226,7 @@ class Refs:
 
     def _git_lock(self, name: str) -> GitLock:
         self._check_room(name)
-        return GitLock(self._hds / name, self._tmp)
+        return GitLock(self._hds / name, self._tmp, timeout=self._patience)
 
     @contextmanager
     def _holding(self, updates: Sequence[RefUpdate]) -> Iterator[None]:
