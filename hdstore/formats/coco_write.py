@@ -295,7 +295,7 @@ class _Writer:
         annotation_losses(main, self._warnings, where)
         if found.points is not None and found.points.labels != main.labels:
             self._warnings.add("keypoints of another label than their object, which was left out", where)
-        if main.object_id and main.object_id != main.id and (found.outline is None or found.points is None):
+        if main.object_id and main.object_id != main.id:
             self._warnings.add("annotations with an object id, which was left out", where)
         match shape:
             case None:

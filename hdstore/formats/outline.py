@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from hdstore.geometry import decode_counts, rle_runs
+from hdstore.geometry import decode_counts, rings_contain, rle_runs
 from hdstore.model import Rle
 
-__all__ = ["mask_rings", "stitched"]
+__all__ = ["mask_rings", "stitched", "turned"]
 
 _Point = tuple[int, int]
 _Ring = tuple[float, ...]
@@ -93,6 +93,32 @@ def _loops(ends: dict[_Point, list[_Point]]) -> Iterator[_Ring]:
                 if (was[0] == here[0]) != (here[0] == comes[0])
             ]
             yield tuple(float(number) for point in corners for number in point)
+
+
+def turned(rings: Sequence[_Ring]) -> tuple[_Ring, ...]:
+    """Returns rings of which the outer ones run one way round and the holes the other.
+
+    Joined, they then enclose the same by every rule of filling.
+    """
+    return tuple(
+        ring if (_runs_clockwise(ring) != _is_hole(ring, rings)) else _backwards(ring) for ring in rings
+    )
+
+
+def _runs_clockwise(ring: _Ring) -> bool:
+    twice = 0.0
+    for i in range(0, len(ring) - 1, 2):
+        twice += ring[i - 2] * ring[i + 1] - ring[i] * ring[i - 1]
+    return twice > 0
+
+
+def _is_hole(ring: _Ring, rings: Sequence[_Ring]) -> bool:
+    around = [other for other in rings if other is not ring]
+    return bool(ring) and rings_contain(around, ring[0], ring[1])
+
+
+def _backwards(ring: _Ring) -> _Ring:
+    return tuple(number for i in range(len(ring) - 2, -1, -2) for number in ring[i : i + 2])
 
 
 def stitched(rings: Sequence[_Ring]) -> _Ring:

@@ -12,8 +12,10 @@ from typing import Any
 
 import yaml
 
+from hdstore.errors import InvalidFileError
 from hdstore.formats.base import fail, read_text
 from hdstore.model import Metadata
+from hdstore.model.rules import MAX_DEPTH
 from hdstore.store.files import storage_errors
 
 __all__ = ["Config", "find_config", "read_config"]
@@ -102,12 +104,19 @@ def _from_darknet(path: Path) -> Config:
 def _load_yaml(path: Path) -> Any:
     text = read_text(path, limit=_MAX_BYTES)
     try:
-        # References could make a short file mean an endless one; no dataset needs them.
+        # References could make a short file mean an endless one, and nesting takes squared time.
+        depth = 0
         for event in yaml.parse(text, Loader=yaml.BaseLoader):
             if isinstance(event, yaml.AliasEvent):
                 fail(path, "YAML references (*name) are not read; write the value out.")
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                fail(path, f"its values nest more than {MAX_DEPTH} deep, which no description does.")
         # BaseLoader makes every value a string: a class called "no" or "1.0" keeps its name.
         return yaml.load(text, Loader=yaml.BaseLoader)
+    except InvalidFileError:
+        # It is a ValueError too, and says more already.
+        raise
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         fail(path, f"this is not YAML that can be read: {error}.", cause=error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from hdstore.formats.base import Warnings
-from hdstore.formats.outline import mask_rings, stitched
+from hdstore.formats.outline import mask_rings, stitched, turned
 from hdstore.geometry import box_corners, ellipse_ring, flat
 from hdstore.model import Box, Ellipse, Geometry, Polygon, Rle
 from hdstore.model.measure import bounding_box
@@ -70,7 +70,7 @@ def _segment(
             warnings.add("masks, of which the borders were written", where)
             rings = mask_rings(geometry)
         case Polygon():
-            rings = geometry.rings
+            rings = geometry.rings if len(geometry.rings) == 1 else turned(geometry.rings)
     if len(rings) > 1:
         warnings.add("outlines of several rings, joined into one", where)
     ring = stitched(rings)
