@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,10 +78,10 @@ def test_relative_paths_begin_at_the_base(
 def test_the_deepest_root_gives_the_shortest_path(media: Media, photos: Path, draw: Write) -> None:
     """Unless one is named, which the file must then lie under."""
     path = draw(photos / "deep/er/a.png")
-    media.roots.add("inner", photos / "deep/er")
+    media.roots.add("zoo", photos / "deep/er")
     media.roots.add("empty", draw(photos / "empty/b.png").parent)
 
-    assert media.linker().uri(path) == "root:inner/a.png"
+    assert media.linker().uri(path) == "root:zoo/a.png"
     assert media.linker(root="photos").uri(path) == "root:photos/deep/er/a.png"
     with pytest.raises(MediaError, match="root 'empty'"):
         media.linker(root="empty").uri(path)
@@ -241,6 +243,26 @@ def test_an_error_comes_at_the_turn_of_its_file(media: Media, photos: Path, draw
     assert [next(sources)[0], next(sources)[0]] == paths[:2]
     with pytest.raises(MediaError, match="missing"):
         next(sources)
+
+
+@pytest.mark.parametrize("policy", ["link", "store"])
+def test_a_file_that_is_being_written_is_refused(media: Media, photos: Path, policy: str) -> None:
+    """Its hash would be of bytes that never were a whole file."""
+    path = photos / "growing.bin"
+    code = (
+        "import os, sys, threading\n"
+        "threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0))).start()\n"
+        "file = open(sys.argv[1], 'ab', buffering=0); file.truncate(2**26); print(flush=True)\n"
+        "while True: file.write(b'x')"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+
+        with pytest.raises(MediaError, match="changed while it was read"):
+            media.linker(policy=policy).source(path)  # type: ignore[arg-type]
 
 
 def learnt(media: Media, path: Path) -> bool:
