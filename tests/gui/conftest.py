@@ -95,6 +95,7 @@ def repository(tmp_path: Path, photos: Path) -> Iterator[hdstore.Repository]:
 
     Each of its twelve frames holds a car at (20, 20) of 60 x 50; the first three hold a person too.
     """
+    (tmp_path / "work").mkdir()
     made = hdstore.init(tmp_path / "work")
     made.roots.add("photos", photos)
     draft = made.create_dataset("Street").current()

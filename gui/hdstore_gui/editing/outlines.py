@@ -157,8 +157,9 @@ def _shifted(values: tuple[float, ...], dx: float, dy: float) -> tuple[float, ..
 
 
 def _neat(value: float) -> float:
-    # A hundredth of a pixel is finer than any hand, and keeps numbers readable in diffs.
-    return round(value, 2)
+    # A hundredth of a pixel is finer than any hand, and keeps numbers readable in diffs. What numpy computed becomes
+    # a plain number here: frames are encoded, and numpy's are not.
+    return round(float(value), 2)
 
 
 def moved(geometry: Geometry, dx: float, dy: float) -> Geometry | None:

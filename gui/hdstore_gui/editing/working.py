@@ -56,7 +56,10 @@ class WorkingFrame:
         return WorkingFrame(base=frame, commit=commit, frame=after, edits=self.edits[taken:])
 
     def onto(self, theirs: Frame, commit: str) -> WorkingFrame:
-        """Returns my value as one edit on top of somebody else's: what "keep mine" saves."""
+        """Returns my value as one edit on top of somebody else's: what "keep mine" saves.
+
+        An empty ``commit`` saves it over whatever is there.
+        """
         if self.frame == theirs:
             return WorkingFrame.opened(theirs, commit)
         return WorkingFrame(base=theirs, commit=commit, frame=self.frame, edits=(PutFrame(frame=self.frame),))

@@ -166,14 +166,13 @@ class Desk(QObject):
     def keep_mine(self, refusal: Refusal) -> None:
         """Saves my value of a frame over theirs."""
         key = (refusal.version_id, refusal.frame_id)
-        current = self._session.current
-        if key not in self._frames or current is None:
+        if key not in self._frames:
             return
         mine = self._frames[key]
         theirs = refusal.theirs
         # A frame they deleted comes back whole: its base is then an empty one.
         base = theirs if theirs is not None else SingleFrame(id=refusal.frame_id)
-        self._frames[key] = mine.onto(base, current.commit)
+        self._frames[key] = mine.onto(base, "")
         self._refused.discard(key)
         self._save(key)
         self._tell()
@@ -209,7 +208,7 @@ class Desk(QObject):
                 key[0],
                 working.edits,
                 lambda changes: self._saved(key, changes),
-                base=working.commit,
+                base=working.commit or None,
                 failed=failed,
             )
         except HdstoreError as error:

@@ -21,6 +21,7 @@ class Scope(enum.Enum):
     WINDOW = "Everywhere"
     BROWSE = "In the grid"
     FRAME = "In a frame"
+    CANVAS = "On the picture"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,9 @@ class ActionTable(QObject):
         action.setCheckable(spec.checkable)
         action.setChecked(spec.checked)
         # In a page, a key means what the page says; so Right can move in the grid and turn frames in a frame.
-        if spec.scope is not Scope.WINDOW:
+        if spec.scope is Scope.CANVAS:
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        elif spec.scope is not Scope.WINDOW:
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         bare = spec.text.replace("…", "")
         keys = (

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QGuiApplication
 
 from hdstore.model import FrameEdit, PutFrame, RemoveFrame
-from hdstore.repository import DatasetVersion, Repository, quote_name
+from hdstore.repository import Repository, quote_name
 from hdstore_gui.editing.selection import Ranges
+from hdstore_gui.services.importing import import_into
 from hdstore_gui.services.tasks import Job
 from hdstore_gui.widgets.shortcut_sheet import ShortcutSheet
 from hdstore_gui.widgets.undo import EditCommand
@@ -124,8 +125,7 @@ class Commands:
             to = quote_name(name)
 
         def work(repository: Repository, job: Job) -> str:
-            version: DatasetVersion = repository.import_files(kind, path, to=to, progress=job).version
-            return version.path
+            return import_into(repository, kind, path, to, job)
 
         self._window.session.change(work, what="Importing")
 
@@ -222,6 +222,11 @@ class Commands:
     def select_annotation(self, by: int) -> None:
         """Selects the next or the previous annotation."""
         self._window.frame_view.select_next(by)
+
+    def change_focus(self) -> None:
+        """Goes from the picture to the list of annotations, or back."""
+        view = self._window.frame_view
+        (view.panel.list if view.canvas.hasFocus() else view.canvas).setFocus()
 
     def give_key(self, digit: str) -> None:
         """Gives the label of a digit."""

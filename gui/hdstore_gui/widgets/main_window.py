@@ -83,6 +83,7 @@ class MainWindow(QMainWindow):
         self._commands = Commands(self)
         places: dict[Scope, QWidget] = {
             Scope.WINDOW: self, Scope.BROWSE: self.browse, Scope.FRAME: self.frame_view,
+            Scope.CANVAS: self.frame_view.canvas,
         }  # fmt: skip
         self.table = ActionTable(table(self._commands), parts.theme, places)
         self._build()

@@ -142,7 +142,13 @@ class QueryBar(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Lets Down and Escape lead out of the line."""
-        if watched is self.line and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+        if watched is not self.line or not isinstance(event, QKeyEvent):
+            return super().eventFilter(watched, event)
+        if event.type() == QEvent.Type.ShortcutOverride and event.key() == Qt.Key.Key_Escape:
+            # Escape is a shortcut of the grid too; while one types, it belongs to the line.
+            event.accept()
+            return True
+        if event.type() == QEvent.Type.KeyPress:
             if event.key() == Qt.Key.Key_Down:
                 self.left.emit()
                 return True

@@ -10,7 +10,7 @@ from hdstore_gui.widgets.commands import Commands
 __all__ = ["table"]
 
 
-IN_FRAME, IN_GRID = Scope.FRAME, Scope.BROWSE
+IN_FRAME, IN_GRID, ON_CANVAS = Scope.FRAME, Scope.BROWSE, Scope.CANVAS
 
 
 def _repository(now: Situation) -> bool:
@@ -91,13 +91,14 @@ def _edit(do: Commands) -> tuple[Spec, ...]:
             "box", menu, IN_FRAME, _frame, checkable=True, group="tool",
         ),
         Spec(
-            "annotation.label", "Edit label", do.edit_label, ("L", "F2", "Return"),
+            "annotation.label", "Edit label", do.edit_label, ("L", "F2"),
             "label", menu, IN_FRAME, _annotations,
         ),
         Spec(
             "annotation.delete", "Delete annotation", do.delete_annotations, ("Delete", "Backspace"), "trash", menu,
             IN_FRAME, _annotations,
         ),
+        Spec("annotation.label_here", "Edit label", do.edit_label, ("Return",), scope=ON_CANVAS, enabled=_annotations),
         Spec(
             "annotation.all", "Select all annotations", do.select_all_annotations, ("Ctrl+A",),
             "", menu, IN_FRAME, _frame,
@@ -162,12 +163,13 @@ def _go(do: Commands) -> tuple[Spec, ...]:
         Spec("frame.previous_ten", "Ten frames back", lambda: do.step(-10), ("Ctrl+Left",), "", menu, IN_FRAME, _frame),
         Spec(
             "annotation.next", "Next annotation", lambda: do.select_annotation(1), ("Tab",),
-            "", menu, IN_FRAME, _frame, separated=True,
+            "", menu, ON_CANVAS, _frame, separated=True,
         ),
         Spec(
             "annotation.previous", "Previous annotation", lambda: do.select_annotation(-1), ("Shift+Tab",),
-            "", menu, IN_FRAME, _frame,
+            "", menu, ON_CANVAS, _frame,
         ),
+        Spec("frame.lists", "Picture or lists", do.change_focus, ("F6",), "", menu, IN_FRAME, _frame),
     )  # fmt: skip
 
 
