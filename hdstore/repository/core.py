@@ -24,9 +24,6 @@ from hdstore.version import VersionState, commit_of
 
 __all__ = ["Core", "draft_ref", "published_ref"]
 
-SMALL_CHANGE = 64
-"""Up to how many changed frames a save is written as loose objects; more go to a pack."""
-
 
 def draft_ref(dataset_id: str, version_id: str) -> str:
     """Returns the branch of a draft."""
@@ -94,7 +91,7 @@ class Core:
         """
         with self.refs.lock(CATALOG_REF, *refs):
             # The objects are durable when the inner block ends; only then may refs name them.
-            with self.objects.loose() as writer:
+            with self.objects.pack() as writer:
                 change = Change(self, writer, self.catalog())
                 yield change
                 updates = change.finish(message)

@@ -24,7 +24,7 @@ from hdstore.model import (
     check_name,
     replace,
 )
-from hdstore.repository.core import SMALL_CHANGE, Core, draft_ref, published_ref
+from hdstore.repository.core import Core, draft_ref, published_ref
 from hdstore.repository.naming import find_one
 from hdstore.repository.saving import write_child
 from hdstore.repository.version import DatasetVersion
@@ -119,24 +119,29 @@ class Dataset:
 
     def versions(self, *, drafts: bool = True, published: bool = True) -> list[DatasetVersion]:
         """Returns its versions, latest updated first; costs nothing by the number of frames."""
-        found: dict[str, Status] = {}
-        for prefix, status in (("heads", Status.DRAFT), ("tags", Status.PUBLISHED)):
-            base = f"refs/{prefix}/{self.id}/"
+        return sorted(
+            self._handles(drafts=drafts, published=published),
+            key=lambda version: (-version.updated, version.id),
+        )
+
+    def _handles(self, *, drafts: bool = True, published: bool = True) -> list[DatasetVersion]:
+        """Returns handles on its versions in no order: nothing of them is read."""
+        found: dict[str, bool] = {}
+        for place, is_published in (("heads", False), ("tags", True)):
+            base = f"refs/{place}/{self.id}/"
             # A tag goes before a branch of the same id: the version is published.
-            found.update(dict.fromkeys((n.removeprefix(base) for n in self._core.refs.list(base)), status))
-        listed = [
+            found.update(
+                dict.fromkeys((name.removeprefix(base) for name in self._core.refs.list(base)), is_published)
+            )
+        return [
             DatasetVersion(self._core, self, version_id)
-            for version_id, status in found.items()
-            if (drafts if status is Status.DRAFT else published)
+            for version_id, is_published in found.items()
+            if (published if is_published else drafts)
         ]
-        return sorted(listed, key=lambda version: (-version.updated, version.id))
 
     def version(self, name: str) -> DatasetVersion:
         """Returns the version of this id or name; raises NotFoundError or AmbiguousNameError."""
-        found = self._core.ref_of(self.id, name) if "." in name and "/" not in name else None
-        if found is not None:
-            return DatasetVersion(self._core, self, name)
-        return find_one(name, self.versions(), "version", f"dataset {self.name!r}")
+        return find_one(name, self._handles(), "version", f"dataset {self.name!r}")
 
     def current(self) -> DatasetVersion:
         """Returns the one draft; with several, the one named Current; AmbiguousNameError where that does not decide."""
@@ -176,7 +181,7 @@ class Dataset:
         version_id = named_id(name)
         ref = draft_ref(self.id, version_id)
         with self._core.changing(f"Create version {name}", ref) as change:
-            if any(draft.name == name for draft in self.versions(published=False)):
+            if any(draft.name == name for draft in self._handles(published=False)):
                 raise AlreadyExistsError(f"Dataset {self.name!r} has a draft named {name!r} already.")
             if len(from_versions) > 1:
                 commit = self._write_merged(change.writer, from_versions, version_id, name, metadata)
@@ -237,11 +242,7 @@ class Dataset:
         )
         with Batch(core.layout.tmp) as batch:
             overlay(batch, base, states[1:])
-            if len(batch) <= SMALL_CHANGE:
-                tree = batch.build(core.objects, writer, base, document=document, schema=schema).tree
-            else:
-                with core.objects.pack() as pack:
-                    tree = batch.build(core.objects, pack, base, document=document, schema=schema).tree
+            tree = batch.build(core.objects, writer, base, document=document, schema=schema).tree
         return write_commit(
             writer,
             tree=tree,

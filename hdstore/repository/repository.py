@@ -285,7 +285,7 @@ def init(folder: str | Path = ".", *, shared: bool = False, author: Author | Non
     with core.refs.lock(CATALOG_REF):
         if core.refs.get(CATALOG_REF) is not None:
             raise AlreadyExistsError(f"There is a repository in {layout.folder} already.")
-        with core.objects.loose() as writer:
+        with core.objects.pack() as writer:
             commit = write_catalog(
                 writer, None, (), author=author, time=core.now(), message="Begin the catalog"
             )

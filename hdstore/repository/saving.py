@@ -1,5 +1,8 @@
 """Saving a draft: one commit by its author, on the tip that stands when it is written.
 
+The objects of a save make one small pack: two files to flush instead of one for each object, and flushing is what a save
+waits for. Packs are merged once many have gathered.
+
 A save holds the draft's lock from reading the tip to moving it, so several writers of one draft follow each other and
 none loses work. What took long (reading files, encoding frames) was done before.
 """
@@ -7,13 +10,12 @@ none loses work. What took long (reading files, encoding frames) was done before
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 
 from hdstore.codec import decode_frame
 from hdstore.errors import EditConflictError
 from hdstore.ids import frame_key
 from hdstore.model import Changes, Edit, Metadata, Progress, Schema, SetSchema, SetVersionMetadata, replace
-from hdstore.repository.core import SMALL_CHANGE, Core, draft_ref
+from hdstore.repository.core import Core, draft_ref
 from hdstore.store import RefUpdate, Writer
 from hdstore.version import Batch, Built, VersionState, build_edits, write_commit, write_tree
 
@@ -38,7 +40,7 @@ def save_edits(
         state = VersionState(core.objects, core.draft_tip(dataset_id, version_id))
         if base is not None and base != state.commit:
             _check_untouched(VersionState(core.objects, base), state, edits)
-        with _writer(core, len(edits)) as writer:
+        with core.objects.pack() as writer:
             built = build_edits(core.objects, writer, state, edits)
             commit = _commit(core, writer, state, built, message or _describe(edits))
         return _move(core, ref, version_id, state, built, commit)
@@ -64,7 +66,7 @@ def save_batch(
             document = replace(document, metadata=metadata(document.metadata))
         if schema is not None:
             new_schema = schema(new_schema)
-        with _writer(core, len(batch)) as writer:
+        with core.objects.pack() as writer:
             built = batch.build(
                 core.objects, writer, state, document=document, schema=new_schema, progress=progress
             )
@@ -105,10 +107,6 @@ def write_child(
         time=core.now(),
         message=message,
     )
-
-
-def _writer(core: Core, changes: int) -> AbstractContextManager[Writer]:
-    return core.objects.loose() if changes <= SMALL_CHANGE else core.objects.pack()
 
 
 def _commit(core: Core, writer: Writer, state: VersionState, built: Built, message: str) -> str:

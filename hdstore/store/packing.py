@@ -35,9 +35,9 @@ _log = logging.getLogger(__name__)
 PACK_LOCK = Path("hdstore") / "locks" / "packing.lock"
 """Held, inside the repository, by whoever removes objects from where they were."""
 
-_MANY_PACKS = 24
-_FEW_PACKS = 12
-_SAMPLES = 16
+_MANY_PACKS = 64
+_FEW_PACKS = 8
+_SAMPLES = 4
 _DIGITS = frozenset("0123456789abcdef")
 
 
@@ -61,16 +61,22 @@ def count_loose(hds: Path) -> int:
 
 
 def maybe_pack_in_background(hds: Path, *, threshold: int = 2000) -> threading.Thread | None:
-    """Starts packing in a thread when about ``threshold`` objects are loose; returns it, or None.
+    """Starts packing in a thread when about ``threshold`` objects are loose or packs are many; returns it, or None.
 
     How many are loose is judged by a part of the folders. A program that ends waits for the thread.
     """
     picked = random.sample(range(256), _SAMPLES)
-    if len(loose_objects(hds, first=picked)) * 256 < threshold * _SAMPLES:
+    few_loose = len(loose_objects(hds, first=picked)) * 256 < threshold * _SAMPLES
+    if few_loose and _count_packs(hds) < _MANY_PACKS:
         return None
     thread = threading.Thread(target=_pack_quietly, args=(hds,), name="hdstore-packing", daemon=False)
     thread.start()
     return thread
+
+
+def _count_packs(hds: Path) -> int:
+    with files.storage_errors(f"list the packs of {hds}"):
+        return sum(name.endswith(".idx") for name in os.listdir(hds / "objects" / "pack"))
 
 
 def _pack_quietly(hds: Path) -> None:
@@ -92,7 +98,7 @@ def pack_loose(hds: Path, *, timeout: float = 60.0, progress: Progress | None = 
     with Lock(hds / PACK_LOCK, timeout=timeout, what="the packs"):
         loose = _newest_first(hds)
         packs = presence.packs()
-        merged = _to_merge(packs) if loose else []
+        merged = _to_merge(packs)
         elsewhere = [index for index in packs if index not in merged]
         deltas = DeltaFinder(objects.read)
         writer = PackWriter(
@@ -112,11 +118,11 @@ def pack_loose(hds: Path, *, timeout: float = 60.0, progress: Progress | None = 
         with files.storage_errors(f"remove packed objects from {hds / 'objects'}"):
             for oid in moved:
                 files.remove(loose_path(hds / "objects", oid))
+            if removable:
+                remove_lists(hds / "objects")
             for index in removable:
                 if index.pack != written:
                     remove_pack(index.pack)
-            if removable:
-                remove_lists(hds / "objects")
     return len(moved)
 
 
@@ -167,7 +173,10 @@ def remove_pack(pack: Path) -> None:
 
 
 def remove_lists(objects: Path) -> None:
-    """Removes git's lists over all packs and commits: they name what is gone, and git can make them again."""
+    """Removes git's lists over all packs and commits, which git can make again.
+
+    Done before what they name is removed: git believes a list, and misses what it says is there.
+    """
     for path in (*(objects / "pack").glob("multi-pack-index*"), objects / "info" / "commit-graph"):
         files.remove(path)
     shutil.rmtree(objects / "info" / "commit-graphs", ignore_errors=True)
