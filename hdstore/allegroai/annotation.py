@@ -13,7 +13,7 @@ from hdstore.ids import new_id
 from hdstore.model import Annotation as NativeAnnotation
 from hdstore.model import Geometry
 
-__all__ = ["Annotation", "Binding", "label_list", "plain_dict", "registered"]
+__all__ = ["Annotation", "Binding", "deep", "label_list", "plain_dict", "registered"]
 
 _custom: dict[str, type[Annotation]] = {}
 _reserved: set[str] = set()
@@ -38,11 +38,13 @@ class Binding:
         self.position = position
 
 
-def label_list(labels: Iterable[str] | str | None) -> list[str]:
+def label_list(labels: Iterable[Any] | str | None) -> list[str]:
     """Returns labels as a list; a single string is one label, not a sequence of letters."""
     if labels is None:
         return []
-    return [labels] if isinstance(labels, str) else list(labels)
+    # A string of numpy is a string, but can not be stored as it is.
+    listed = [labels] if isinstance(labels, str) else labels
+    return [str(label) if isinstance(label, str) else label for label in listed]
 
 
 def plain_dict(value: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
@@ -52,6 +54,11 @@ def plain_dict(value: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidValueError(f"{what} is a dict, not {type(value).__name__}.")
     return dict(value)
+
+
+def deep(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Returns a copy that shares nothing; most metadata is empty, which costs nothing then."""
+    return copy.deepcopy(metadata) if metadata else {}
 
 
 def registered(name: object) -> type[Annotation] | None:
@@ -165,7 +172,7 @@ class Annotation:
     def to_native(self) -> NativeAnnotation:
         """Returns it as the value that hdstore stores; the sources it lies on are known by its frame."""
         geometry = self.geometry()
-        metadata = copy.deepcopy(self.metadata)
+        metadata = deep(self.metadata)
         own: dict[str, Any] = {}
         if self.type_name:
             own[TYPE] = self.type_name
@@ -182,10 +189,10 @@ class Annotation:
         return NativeAnnotation(
             id=self.binding.native_id if self.binding else "",
             object_id=self.id,
-            labels=tuple(self.labels),
+            labels=tuple(label_list(self.labels)),
             confidence=None if self.confidence is None else float(self.confidence),
             geometry=geometry,
-            metadata=metadata | own,
+            metadata={**metadata, **own},
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
-from hdstore.allegroai.annotation import plain_dict
+from hdstore.allegroai.annotation import deep, plain_dict
 from hdstore.allegroai.wire import frame_to_dict
 from hdstore.errors import InvalidValueError
 from hdstore.ids import new_id
@@ -167,10 +167,10 @@ class FrameBase:
             raise InvalidValueError(f"The blob of a frame is a string, not {type(self.blob).__name__}.")
         return {
             "id": self.id,
-            "metadata": copy.deepcopy(self._metadata),
+            "metadata": deep(self._metadata),
             "context_id": self._context_id,
             "blob": self.blob,
-            "extra": copy.deepcopy(self.meta_blob),
+            "extra": deep(self.meta_blob),
             "vectors": {
                 name: tuple(float(number(value, f"A vector {name!r}")) for value in vector)
                 for name, vector in self.vectors.items()
@@ -180,10 +180,10 @@ class FrameBase:
 
     def _load_frame_fields(self, native: NativeFrame, owner: Owner | None) -> None:
         self._id = native.id
-        self._metadata = copy.deepcopy(native.metadata)
+        self._metadata = deep(native.metadata)
         self._context_id = native.context_id
         self.blob = native.blob
-        self.meta_blob = copy.deepcopy(native.extra)
+        self.meta_blob = deep(native.extra)
         self.vectors = {name: list(vector) for name, vector in native.vectors.items()}
         self._frame_time = native.timestamp
         self._owner = owner

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from hdstore.allegroai.annotation import label_list
@@ -14,7 +14,8 @@ __all__ = ["MASK_LABELS", "MaskLabels", "from_metadata", "from_values", "to_meta
 MASK_LABELS = "mask_labels"
 """The key of a version's metadata under which ClearML keeps them."""
 
-MaskLabels: TypeAlias = Mapping[Sequence[int] | int, Iterable[str] | str]
+MaskLabels: TypeAlias = Mapping[Any, Iterable[str] | str]
+"""Labels by pixel value: a number, or red, green, blue and perhaps alpha."""
 
 _Stored: TypeAlias = dict[str, tuple[MaskLabel, ...]]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
-from hdstore.allegroai.annotation import Annotation, Binding, registered
+from hdstore.allegroai.annotation import Annotation, Binding, deep, registered
 from hdstore.allegroai.kinds import (
     BoundingBox2D,
     BoundingBox3D,
@@ -32,7 +31,7 @@ __all__ = ["annotation_from_native"]
 def annotation_from_native(native: NativeAnnotation, binding: Binding | None = None) -> Annotation:
     """Returns a stored annotation as one of this API's classes, or as the registered one it names."""
     kind, details = _read(native.geometry)
-    metadata: dict[str, Any] = copy.deepcopy(native.metadata)
+    metadata: dict[str, Any] = deep(native.metadata)
     type_name = metadata.get(TYPE)
     custom = registered(type_name)
     values = None

@@ -61,15 +61,17 @@ class Intake:
                 raise InvalidValueError(
                     f"A SingleFrame or FrameGroup is needed, not a {type(frame).__name__}."
                 )
-            # Checked before its files are touched: what can not be saved shall not be kept either.
-            encode_frame(frame.to_native())
-            kind = "upload"
+            if self._storing.keeps:
+                # Checked before its files are touched: what can not be saved shall not be kept either.
+                encode_frame(frame.to_native())
+                kind = "upload"
             self._storing.settle(frame)
-            kind = "register"
+            kind = "validation"
             encoded = encode_frame(frame.to_native())
             # With the ids that annotations without one were given.
             native = decode_frame(encoded)
             if self._max_bytes is not None and len(encoded) > self._max_bytes:
+                kind = "register"
                 raise InvalidValueError(
                     f"Frame {native.id!r} has {len(encoded)} bytes, more than max_request_size_mb allows."
                 )

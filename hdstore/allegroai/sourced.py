@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from hdstore.allegroai.annotation import plain_dict
+from hdstore.allegroai.annotation import deep, plain_dict
 from hdstore.allegroai.frame_base import number
 from hdstore.allegroai.places import PathLike, shown, to_uri
 from hdstore.errors import InvalidInputError, InvalidValueError
@@ -150,7 +149,7 @@ class Sourced:
             timestamp=self._source_time,
             width=_whole(self.width, "The width of a frame"),
             height=_whole(self.height, "The height of a frame"),
-            metadata=copy.deepcopy(plain_dict(self.sourcedata, "sourcedata")),
+            metadata=deep(plain_dict(self.sourcedata, "sourcedata")),
             preview=self._preview_value(),
             masks=tuple(self._mask_value(mask_id, uri) for mask_id, uri in self._masks.items()),
         )
@@ -178,7 +177,7 @@ class Sourced:
         self._uri = value.uri
         self._source_time = value.timestamp
         self.width, self.height = value.width, value.height
-        self.sourcedata = copy.deepcopy(value.metadata)
+        self.sourcedata = deep(value.metadata)
         self._preview_uri = value.preview.uri if value.preview else None
         self._preview_time = value.preview.timestamp if value.preview else 0
         self._masks = {mask.id: shown(mask.uri) for mask in value.masks}

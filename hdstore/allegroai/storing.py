@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from hdstore.model import Mask, Preview, Source, replace
 from hdstore.repository import Repository
 
 __all__ = ["Placement", "Storing"]
+
+_log = logging.getLogger("hdstore.allegroai")
 
 
 class Placement(NamedTuple):
@@ -64,6 +67,12 @@ class Storing:
             raise InvalidInputError("force_upload needs auto_upload_destination.")
         if retries < 0:
             raise InvalidInputError(f"upload_retries is 0 or more, not {retries}.")
+        if isinstance(destination, str) and "://" in destination:
+            _log.warning(
+                "Local files are kept by the repository of %s; nothing is sent to %s",
+                repository.folder,
+                destination,
+            )
         self._repository = repository
         self._keep_all = bool(destination)
         self._keep = {to_uri(place) for place in mapping or ()}
@@ -73,6 +82,11 @@ class Storing:
         self._link_on_failure = link_on_failure
         self._linker: Linker = repository.media.linker(policy="file")
         self._keeper: Linker = repository.media.linker(policy="store")
+
+    @property
+    def keeps(self) -> bool:
+        """Whether any file is to be kept, not only linked."""
+        return self._keep_all or bool(self._keep)
 
     def settle(self, frame: AnyFrame) -> None:
         """Gives all media of a frame their place and the frame its id; on an error the frame is as it was."""

@@ -1,4 +1,4 @@
-"""One version: what it is, what people say of it, its metadata and mask labels, and its life."""
+"""One version: what it is, what people say of it, its metadata and mask labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from hdstore.allegroai.masks import (
     to_metadata,
     to_values,
 )
-from hdstore.errors import InvalidInputError
 from hdstore.repository import DatasetVersion as NativeVersion
 from hdstore.repository import Repository
 
@@ -164,39 +163,3 @@ class VersionHandle:
     def get_masks_labels(self) -> dict[tuple[int, ...], list[str]]:
         """Returns what the pixel values of masks mean."""
         return to_values(self.native.schema().mask_labels)
-
-    # Its life
-
-    def flush(self, refresh_version_stats: bool = True) -> None:
-        """Saves what has gathered in a bulk context; without one it does nothing."""
-
-    def commit_version(
-        self,
-        publish: bool = False,
-        force: bool = False,
-        calculate_stats: bool = True,
-        override_stats: Mapping[str, Any] | None = None,
-        publishing_task: str | None = None,
-    ) -> None:
-        """Saves what has gathered in a bulk context, and with ``publish`` publishes the version.
-
-        Every save is a commit with exact statistics, so there is nothing else to do; statistics can not be
-        overridden or left out, and there are no tasks that could hold a version back.
-        """
-        if override_stats is not None or not calculate_stats:
-            raise InvalidInputError(
-                "Statistics follow from the frames; they can not be overridden or left out."
-            )
-        if force or publishing_task is not None:
-            raise InvalidInputError("No task holds a version back here; leave out force and publishing_task.")
-        self.flush(refresh_version_stats=False)
-        if publish:
-            self.publish_version()
-
-    def publish_version(self) -> bool:
-        """Makes it read-only for ever and returns True; False where it is published already."""
-        self.flush(refresh_version_stats=False)
-        if not self.native.is_draft:
-            return False
-        self.native.publish()
-        return True

@@ -201,20 +201,16 @@ def test_a_strangers_path_is_not_opened(version: DatasetVersion, picture: Draw, 
 
 def test_a_failed_upload_can_be_registered_all_the_same(version: DatasetVersion, tmp_path: Path) -> None:
     """register_on_upload_failure, or not unregistering, links the file instead."""
-    for number, options in enumerate(
-        ({"register_on_upload_failure": True}, {"unregister_on_upload_fail": False})
-    ):
+    choices: list[dict[str, Any]] = [
+        {"register_on_upload_failure": True},
+        {"unregister_on_upload_fail": False},
+    ]
+    for number, choice in enumerate(choices):
         frame = SingleFrame(id=str(number), source=tmp_path / "missing.png")
-        assert (
-            version.add_frames(
-                [frame],
-                auto_upload_destination="x",
-                local_dataset_root_path=tmp_path,
-                upload_retries=0,
-                **options,
-            )
-            == []
+        failures = version.add_frames(
+            [frame], auto_upload_destination="x", local_dataset_root_path=tmp_path, upload_retries=0, **choice
         )
+        assert failures == []
     assert {frame.source for frame in version if isinstance(frame, SingleFrame)} == {
         str(tmp_path / "missing.png")
     }

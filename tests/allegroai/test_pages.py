@@ -6,6 +6,8 @@ only its import changed.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hdstore.allegroai import (
@@ -65,7 +67,9 @@ def test_datasets_are_deleted_by_how_much_they_hold() -> None:
         Dataset.delete(dataset_name="MyDataset", delete_all_versions=False, force=False)
     Dataset.delete(dataset_name="MyDataset", delete_all_versions=True, force=False)
 
-    for options in ({}, {"delete_sources": True, "show_progress": True}):
+    options: dict[str, Any]
+    choices: list[dict[str, Any]] = [{}, {"delete_sources": True, "show_progress": True}]
+    for options in choices:
         Dataset.create(dataset_name="MyDataset")
         version = DatasetVersion.get_current(dataset_name="MyDataset")
         version.add_frames([SingleFrame(source=PHOTO)])
