@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,9 @@ from hdstore.errors import DamagedError
 from hdstore.store import files
 
 __all__ = ["PackIndex", "Presence", "loose_path"]
+
+_YOUNG = 60.0
+"""Seconds during which the time of a pack need not be renewed; a collection's grace is longer by far."""
 
 _MAGIC = b"\xfftOc\x00\x00\x00\x02"
 _FANOUT_END = 8 + 1024
@@ -134,7 +138,9 @@ class Presence:
             return False
         if index.path.name not in self._fresh:
             try:
-                os.utime(index.pack)
+                # A time that is young enough is left alone: setting it waits for the disk.
+                if index.pack.stat().st_mtime < time.time() - _YOUNG:
+                    os.utime(index.pack)
             except OSError:
                 return False
             self._fresh.add(index.path.name)
