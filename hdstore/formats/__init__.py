@@ -24,6 +24,7 @@ from hdstore.formats.base import (
 from hdstore.formats.coco import read_coco
 from hdstore.formats.coco_write import write_coco
 from hdstore.formats.folder import read_folder
+from hdstore.formats.joining import join_metadata
 from hdstore.formats.voc import read_voc
 from hdstore.formats.yolo import read_yolo
 from hdstore.formats.yolo_write import MediaMode, Task, write_yolo
@@ -43,6 +44,7 @@ __all__ = [
     "Task",
     "Warnings",
     "Writer",
+    "join_metadata",
     "read_coco",
     "read_folder",
     "read_voc",

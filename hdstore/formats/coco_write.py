@@ -94,8 +94,7 @@ def write_coco(
     return writer.report()
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class _Ids:
@@ -360,8 +359,8 @@ def _own_id(annotation: Annotation, id: Any, repeat: Any) -> ForeignId | None:
     if not isinstance(id, int | float | str) or not isinstance(repeat, int):
         return None
     plain = plain_id(id)
-    names = (annotation_id(plain, repeat), annotation_id(plain, repeat, points=True))
-    return id if annotation.id in names else None
+    own = annotation.id == annotation_id(plain, repeat)
+    return id if own or annotation.id == annotation_id(plain, repeat, points=True) else None
 
 
 def _has_hole(rings: tuple[tuple[float, ...], ...]) -> bool:
