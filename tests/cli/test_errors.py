@@ -77,12 +77,13 @@ def test_a_wrong_command_line_exits_2(run: Run, street: Path) -> None:
 
 
 def test_damage_exits_6_and_fsck_finds_it(run: Run, street: Path) -> None:
-    """A broken object makes reading exit 6, and fsck exit 1 with the finding."""
+    """Broken packs make reading exit 6, and fsck exit 1 with the findings."""
     assert "All is well" in run("fsck").out
     assert run("fsck", "--json").json == []
-    for path in (street / ".hds" / "objects").glob("??/*"):
-        path.chmod(0o644)
-        path.write_bytes(b"broken")
+    for pack in (street / ".hds" / "objects" / "pack").glob("*.pack"):
+        pack.chmod(0o644)
+        data = pack.read_bytes()
+        pack.write_bytes(data[:12] + bytes(len(data) - 32) + data[-20:])
 
     damaged = run("frame", "list", "street/Current", code=6)
     found = run("fsck", "--json", code=1)
