@@ -61,6 +61,13 @@ _KEPT = frozenset(
 _PROGRESS = re.compile(r"(?:remote: )?([A-Z][A-Za-z ]+):\s+\d+% \((\d+)/(\d+)\)")
 _NETWORK = frozenset({"clone", "fetch", "ls-remote", "push"})
 _KEPT_LINES = 40
+_REASONS = ("fatal:", "error:", "ssh:", "!")
+_EMPTY_REASONS = (
+    "error: failed to push some refs",
+    "fatal: Could not read from remote repository",
+    "fatal: the remote end hung up",
+)
+"""What git adds at the end to the line that says more."""
 
 
 def git_available() -> bool:
@@ -206,7 +213,10 @@ def _follow(stream: IO[bytes] | None, progress: Progress) -> list[str]:
 def _failure(arguments: Iterable[str], messages: list[str], code: int) -> RemoteError | StorageError:
     words = [word for word in arguments if not word.startswith("-") and "=" not in word]
     what = words[0] if words else "git"
-    said = [line for line in messages if line.startswith(("fatal:", "error:", "remote:", "ssh:"))] or messages
+    messages = [line.strip() for line in messages if line.strip()]
+    said = [
+        line for line in messages if line.startswith(_REASONS) and not line.startswith(_EMPTY_REASONS)
+    ] or messages
     last = said[-1].rstrip(".") if said else f"it ended with code {code} and said nothing"
     if what in _NETWORK:
         return RemoteError(f"git {what} failed: {last}.")

@@ -7,6 +7,7 @@ import resource
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from hdstore.errors import DamagedError, LockTimeoutError, StorageError
 from hdstore.store import files
 from hdstore.store.layout import Layout
-from hdstore.store.objects import Objects
+from hdstore.store.objects import Objects, Writer
 
 
 @pytest.fixture
@@ -119,12 +120,15 @@ def test_a_full_disk_is_named_and_nothing_is_left(small_disk: Path) -> None:
     layout = Layout(folder)
     layout.create()
     objects = Objects(layout.hds)
-    with pytest.raises(StorageError, match="the disk is full"), objects.pack() as writer:
-        for _ in range(10):
-            writer.write("blob", os.urandom(100_000))
-    with pytest.raises(StorageError, match="the disk is full"), objects.loose() as writer:
-        for _ in range(10):
-            writer.write("blob", os.urandom(100_000))
+
+    def fill(block: AbstractContextManager[Writer]) -> None:
+        with block as writer:
+            for _ in range(10):
+                writer.write("blob", os.urandom(100_000))
+
+    for block in (objects.pack(), objects.loose()):
+        with pytest.raises(StorageError, match="the disk is full"):
+            fill(block)
     assert list(layout.tmp.iterdir()) == []
     with objects.loose() as writer:
         oid = writer.write("blob", b"small")

@@ -46,9 +46,15 @@ def test_what_is_written_is_read_by_us_and_by_git(
 @pytest.mark.parametrize("kind", ["loose", "pack"])
 def test_an_exception_leaves_nothing(layout: Layout, objects: Objects, kind: str) -> None:
     """When the block fails, no object and no file is there."""
-    with pytest.raises(ZeroDivisionError), getattr(objects, kind)() as writer:
-        oids = [writer.write("blob", os.urandom(10_000)) for _ in range(50)]
-        raise ZeroDivisionError
+    oids: list[str] = []
+
+    def fail() -> None:
+        with getattr(objects, kind)() as writer:
+            oids.extend(writer.write("blob", os.urandom(10_000)) for _ in range(50))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert not any(objects.exists(oid) for oid in oids)
     assert [*pack_files(layout), *layout.tmp.iterdir()] == []
 
@@ -163,7 +169,7 @@ def test_threads_read_and_write_at_once(objects: Objects) -> None:
                 with objects.pack() if turn % 5 == 0 else objects.loose() as writer:
                     oid = writer.write("blob", data)
                 written.append((oid, data))
-                for known, content in list(written):
+                for known, content in tuple(written):
                     assert objects.read(known, "blob") == content
         except BaseException as error:
             errors.append(error)

@@ -102,9 +102,13 @@ def test_cancelling_leaves_nothing(layout: Layout, objects: Objects) -> None:
     def cancel(what: str, done: int, total: int | None) -> None:
         raise CancelledError
 
-    with pytest.raises(CancelledError), objects.pack(progress=cancel) as writer:
-        for _ in range(600):
-            writer.write("blob", os.urandom(8000))
+    def write() -> None:
+        with objects.pack(progress=cancel) as writer:
+            for _ in range(600):
+                writer.write("blob", os.urandom(8000))
+
+    with pytest.raises(CancelledError):
+        write()
     assert [*layout.tmp.iterdir(), *(layout.objects / "pack").iterdir()] == []
 
 

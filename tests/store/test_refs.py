@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -136,9 +136,9 @@ def test_a_ref_can_not_stand_where_a_folder_of_refs_is(
 
 @pytest.mark.parametrize(
     "name",
-    ["", "x", "heads/x", "refs", "refs/", "refs/../x", "refs/a..b", "refs/.a", "refs/a.lock", "refs/a.lock/b", "refs/a b",
-     "refs/a~1", "refs/a^", "refs/a:b", "refs/a?", "refs/a*", "refs/a[", "refs/a\\b", "refs/a@{1}", "refs//a", "refs/a/",
-     "refs/a.", "refs/a\n", "refs/\ud800", "refs/" + "a" * 251, "refs/" + "a/" * 600 + "a"],
+    ["", "x", "heads/x", "refs", "refs/", "refs/../x", "refs/a..b", "refs/.a", "refs/a.lock", "refs/a.lock/b",
+     "refs/a b", "refs/a~1", "refs/a^", "refs/a:b", "refs/a?", "refs/a*", "refs/a[", "refs/a\\b", "refs/a@{1}",
+     "refs//a", "refs/a/", "refs/a.", "refs/a\n", "refs/\ud800", "refs/" + "a" * 251, "refs/" + "a/" * 600 + "a"],
 )  # fmt: skip
 def test_a_name_that_git_refuses_is_refused(refs: Refs, commits: list[str], name: str) -> None:
     """What can not name a ref can be neither read nor made."""
@@ -456,10 +456,10 @@ class RefsMachine(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def machine(layout: Layout, commits: list[str]) -> Iterator[type[RefsMachine]]:
+def machine(layout: Layout, commits: list[str]) -> type[RefsMachine]:
     """Returns the machine, bound to one repository that each run empties first."""
     RefsMachine.layout, RefsMachine.commits = layout, commits
-    yield RefsMachine
+    return RefsMachine
 
 
 def test_refs_are_a_dict_that_git_shares(machine: type[RefsMachine]) -> None:

@@ -67,10 +67,9 @@ def test_a_record_has_a_largest_size() -> None:
     with pytest.raises(DamagedError):
         decode_record(raw, limit=1000)
     reader = RecordReader(limit=1000)
+    reader.feed(b"\x92\x00\xc6\x7f\xff\xff\xff")
     with pytest.raises(DamagedError):
-        for _ in range(100):
-            reader.feed(b"\x92\x00\xc6\x7f\xff\xff\xff" + b"x" * 500)
-            list(reader)
+        list(reader)
 
 
 @pytest.mark.parametrize("value", [2**64, {1, 2}, object(), "\ud800"])
