@@ -25,12 +25,17 @@ class _Check:
         self._progress = progress
         self._names: dict[str, str] = {}
         self._verifier = VersionVerifier(core.objects)
+        self._unfinished: list[Finding] = []
 
     def run(self) -> Iterator[Finding]:
-        yield from self._files()
-        yield from self._catalog()
-        yield from self._versions()
-        yield from self._media()
+        found = False
+        for part in (self._files, self._catalog, self._versions, self._media):
+            for finding in part():
+                found = True
+                yield finding
+        if found:
+            # Where all is there they are litter; where something is missing it may lie in them.
+            yield from self._unfinished
 
     def _say(self, what: str, done: int, total: int | None = None) -> None:
         if self._progress is not None:
@@ -48,7 +53,11 @@ class _Check:
             lost = ""
             if damage.objects:
                 lost = f"; hurt objects: {', '.join(damage.objects[:20])}"
-            yield Finding("file", damage.path, damage.message + lost)
+            finding = Finding("file", damage.path, damage.message + lost)
+            if damage.unfinished:
+                self._unfinished.append(finding)
+            else:
+                yield finding
 
     def _catalog(self) -> Iterator[Finding]:
         tip = self._core.refs.get(CATALOG_REF)

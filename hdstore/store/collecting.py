@@ -249,6 +249,7 @@ class _Collection:
             # renewed.
             moved = self._roots() - roots
             needed = set(walk(self._objects, moved, skip=lambda oid: _has(new, oid), incomplete=True))
+            remove_lists(self._folder)
             for pack in packs:
                 if pack.index.pack.name in self._current or pack.dropped & needed:
                     continue
@@ -263,7 +264,6 @@ class _Collection:
                         continue
                     removed.add(oid)
                 files.remove(path)
-            remove_lists(self._folder)
             files.flush_folder(self._packs)
         self._objects.refresh()
         return len(removed)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,10 +19,25 @@ from hdstore.errors import LockTimeoutError
 from hdstore.store import files
 from hdstore.store.locks import backoff
 
-__all__ = ["GitLock"]
+__all__ = ["GitLock", "left_files"]
 
 _KIND = "gitlock"
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
+
+
+def left_files(tmp: Path) -> dict[int, Path]:
+    """Returns by inode the files in ``tmp`` that are, or have become, a file elsewhere: one for each lock that is held.
+
+    Where the holder was killed it stays.
+    """
+    found: dict[int, Path] = {}
+    with files.storage_errors(f"list {tmp}"), suppress(FileNotFoundError), os.scandir(tmp) as entries:
+        for entry in entries:
+            if entry.name.startswith(_KIND):
+                with suppress(FileNotFoundError):
+                    if entry.stat(follow_symlinks=False).st_nlink > 1:
+                        found[entry.inode()] = Path(entry.path)
+    return found
 
 
 class GitLock:
@@ -79,7 +95,7 @@ class GitLock:
             os.close(descriptor)
             aside.unlink()
             if isinstance(error, FileExistsError):
-                return self._remove_stale() and self._take()
+                return self.remove_stale() and self._take()
             if error.errno not in _NO_LINKS:
                 raise
             return self._take_without_link()
@@ -102,20 +118,17 @@ class GitLock:
             return False
         return True
 
-    def _remove_stale(self) -> bool:
-        """Removes the lock if its maker is dead and returns whether it did."""
+    def remove_stale(self) -> bool:
+        """Removes the lock if its maker is dead and says whether none is left."""
         try:
             found = self._path.lstat()
         except FileNotFoundError:
             return True
-        if found.st_nlink < 2:
-            return False
-        with os.scandir(self._tmp) as entries:
-            ours = [entry for entry in entries if entry.name.startswith(_KIND) and entry.inode() == found.st_ino]
-        if not ours:
+        aside = left_files(self._tmp).get(found.st_ino)
+        if aside is None:
             return False
         files.remove(self._path)
-        files.remove(Path(ours[0].path))
+        files.remove(aside)
         return True
 
     def _release(self) -> None:
@@ -123,10 +136,11 @@ class GitLock:
             return
         os.close(self._descriptor)
         self._descriptor = None
-        # The lock goes first: a link in tmp without it is litter, the other way round it would block for
-        # ever.
-        if not self._committed:
-            files.remove(self._path)
-        if self._aside is not None:
-            files.remove(self._aside)
-            self._aside = None
+        # The lock goes first: a link in tmp without it is litter, the other way round it would block for ever. What
+        # can not be removed is found to be ours by the next taker.
+        with suppress(OSError):
+            if not self._committed:
+                files.remove(self._path)
+            if self._aside is not None:
+                files.remove(self._aside)
+        self._aside = None

@@ -25,7 +25,7 @@ from hdstore.errors import (
     NotFoundError,
 )
 from hdstore.store import files
-from hdstore.store.gitlock import GitLock
+from hdstore.store.gitlock import GitLock, left_files
 from hdstore.store.gitobjects import check_oid
 from hdstore.store.journal import Intent, Journal, RefUpdate
 from hdstore.store.locks import Lock, backoff
@@ -128,7 +128,7 @@ class Refs:
         wanted = sorted(set(names))
         held = self._thread.held
         for _ in backoff(timeout):
-            self.recover()
+            self._finish_journals()
             with ExitStack() as stack:
                 for name in wanted:
                     stack.enter_context(self._lock_of(name, timeout))
@@ -182,7 +182,40 @@ class Refs:
                     raise
 
     def recover(self) -> None:
-        """Finishes the changes of several refs whose process died between them."""
+        """Finishes the changes of several refs whose process died between them, and removes the locks it left."""
+        self._finish_journals()
+        if self._journal.writable:
+            self._remove_stale_locks()
+
+    def _remove_stale_locks(self) -> None:
+        """Removes git's locks whose makers are dead, for git itself would wait for them to be removed by hand."""
+        left = left_files(self._tmp)
+        if not left:
+            return
+        with files.storage_errors(f"examine the locks of {self._hds}"):
+            for name in ("packed-refs", "config"):
+                self._remove_stale_lock(name, Lock(self._locks / f"{name}.lock"), left)
+            for folder, _, names in os.walk(self._hds / "refs"):
+                for found in names:
+                    name = (Path(folder) / found).relative_to(self._hds).as_posix().removesuffix(".lock")
+                    with suppress(InvalidValueError):
+                        self._remove_stale_lock(name, self._lock_of(name, 0), left)
+
+    def _remove_stale_lock(self, name: str, ours: Lock, left: dict[int, Path]) -> None:
+        target = self._hds / name
+        with suppress(FileNotFoundError):
+            aside = left.get(target.lstat().st_ino)
+            if aside is not None:
+                # The lock has become the file; only its holder's own link was not removed any more.
+                files.remove(aside)
+        # Whoever lives and holds git's lock holds ours too.
+        if target.with_name(target.name + ".lock").is_file() and ours.try_acquire():
+            try:
+                GitLock(target, self._tmp).remove_stale()
+            finally:
+                ours.release()
+
+    def _finish_journals(self) -> None:
         names = self._journal.names()
         if not names or not self._journal.writable:
             return

@@ -22,11 +22,15 @@ _MAX_HEADER = 64
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One hurt file: its path inside .hds, what is wrong, and the ids of the objects that are lost with it."""
+    """One hurt file: its path inside .hds, what is wrong, and the ids of the objects that are lost with it.
+
+    ``unfinished`` marks what a process may leave that is killed while it writes: it hurts only if objects are missing.
+    """
 
     path: str
     message: str
     objects: tuple[str, ...] = ()
+    unfinished: bool = False
 
 
 def verify_files(hds: Path, progress: Callable[[int], None] | None = None) -> Iterator[Damage]:
@@ -104,7 +108,7 @@ def _verify_pack(hds: Path, path: Path, progress: Callable[[int], None] | None) 
         return
     index = path.with_suffix(".idx")
     if not index.exists():
-        yield Damage(name, "the pack has no index; git index-pack can make it again")
+        yield Damage(name, "the pack has no index; git index-pack can make it again", unfinished=True)
         return
     data = _read(index)
     whole = hashlib.sha1(data[:-20], usedforsecurity=False).digest() == data[-20:]
