@@ -124,6 +124,7 @@ class Roots:
         with exclusive(self._path.parent / "locks" / self._path.name):
             settings = dict(self._read())
             change(settings)
+            settings["folder"] = self._folder_number()
             replace_file(self._path, dump_toml(settings).encode(), tmp=self._path.parent / "tmp")
             self._known = (None, {})
 
@@ -135,7 +136,7 @@ class Roots:
             known, settings = self._known
             if known == stamp:
                 return settings
-            settings = tomllib.loads(self._path.read_text("utf-8"))
+            settings = self._own(tomllib.loads(self._path.read_text("utf-8")))
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -144,6 +145,19 @@ class Roots:
             raise InvalidFileError(f"{self._path} is not TOML: {error}.") from error
         self._known = (stamp, settings)
         return settings
+
+    def _own(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Returns the settings without the places, unless they were given to this very folder.
+
+        A repository that was copied onto this disk is a stranger's, and so are the places it says may be read. A copy
+        has another inode number, which nobody who packs a folder can foresee.
+        """
+        if settings.get("folder") == self._folder_number():
+            return settings
+        return {key: value for key, value in settings.items() if key not in ("roots", "allowed")}
+
+    def _folder_number(self) -> int:
+        return os.stat(self._path.parent).st_ino
 
     def _roots(self, settings: dict[str, Any]) -> dict[str, str]:
         roots = settings.get("roots", {})

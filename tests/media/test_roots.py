@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -136,6 +137,7 @@ def test_other_settings_stay_as_they_are(roots: Roots, photos: Path, tmp_path: P
     assert read == tomllib.loads(other) | {
         "roots": {"photos": str(photos)},
         "allowed": [str(tmp_path)],
+        "folder": tmp_path.stat().st_ino,
     }
 
 
@@ -165,7 +167,8 @@ def test_allowed_places_come_and_go(roots: Roots, photos: Path, tmp_path: Path) 
 )
 def test_broken_settings_are_named(roots: Roots, tmp_path: Path, text: str) -> None:
     """A file that was written by hand and is wrong is an error that names it, not an empty list."""
-    (tmp_path / "local.toml").write_text(text, "latin-1")
+    own = f"folder = {tmp_path.stat().st_ino}\n"
+    (tmp_path / "local.toml").write_text(own + text, "latin-1")
 
     with pytest.raises(InvalidFileError, match=r"local\.toml"):
         (roots.list(), roots.allowed())
@@ -274,3 +277,30 @@ def test_no_name_ever_leaves_the_place(tmp_path: Path, start: str, name: str) ->
     assert path.is_relative_to(photos)
     assert ".." not in path.parts
     assert not path.is_symlink()
+
+
+def test_places_of_a_copied_repository_are_not_believed(tmp_path: Path) -> None:
+    """A folder that was copied, settings and all, maps no root and allows no place until its new owner says so."""
+    mine, copied, pictures = tmp_path / "mine", tmp_path / "copied", tmp_path / "pictures"
+    mine.mkdir()
+    pictures.mkdir()
+    roots = Roots(mine / "local.toml")
+    roots.add("photos", pictures)
+    roots.allow(pictures)
+    shutil.copytree(mine, copied)
+    strange = Roots(copied / "local.toml")
+
+    assert roots.list() == {"photos": pictures}
+    assert strange.list() == {}
+    assert strange.allowed() == ()
+    strange.add("other", pictures)
+    assert strange.list() == {"other": pictures}
+
+
+def test_places_stay_when_the_repository_is_moved(tmp_path: Path) -> None:
+    """Renaming the folder above keeps the roots: it is the same folder."""
+    (tmp_path / "before").mkdir()
+    Roots(tmp_path / "before" / "local.toml").add("photos", tmp_path)
+    (tmp_path / "before").rename(tmp_path / "after")
+
+    assert Roots(tmp_path / "after" / "local.toml").list() == {"photos": tmp_path}
