@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, TypeVar
 
 import msgspec
 
 from hdstore.errors import DamagedError, InvalidValueError
 from hdstore.ids import derive_id
-from hdstore.model import Annotation, Frame, check_frame
+from hdstore.model import Annotation, Ellipse, Frame, Mask, Source, check_frame, check_given_frame
 
 __all__ = [
     "complete_ids",
@@ -26,6 +27,9 @@ _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 _json_decoder: msgspec.json.Decoder[Frame] = msgspec.json.Decoder(Frame)
 
+_FIRST_ID = Source().id
+_S = TypeVar("_S", Source, Mask)
+
 
 class _IdOnly(msgspec.Struct, gc=False):
     id: str
@@ -40,13 +44,12 @@ def encode_frame(frame: Frame) -> bytes:
     The frame is decoded again before it is trusted: constructors do not check types, and an integer given as a
     coordinate has to become the float that it will be when read.
     """
+    check_given_frame(frame)
     try:
         checked = _decoder.decode(_encoder.encode(frame))
     except (msgspec.ValidationError, TypeError, OverflowError, UnicodeError, RecursionError) as error:
-        name = getattr(frame, "id", None)
-        raise InvalidValueError(f"Frame {name!r} can not be stored: {error}.") from error
-    if any(not annotation.id for annotation in checked.annotations):
-        checked = complete_ids(checked)
+        raise InvalidValueError(f"Frame {frame.id!r} can not be stored: {error}.") from error
+    checked = complete_ids(_without_defaults(checked))
     check_frame(checked)
     return _encoder.encode(checked)
 
@@ -57,6 +60,8 @@ def complete_ids(frame: Frame) -> Frame:
     The same annotations in the same order get the same ids on every machine; equal ones are told apart by how many
     of them stand before.
     """
+    if all(annotation.id for annotation in frame.annotations):
+        return frame
     taken = {annotation.id for annotation in frame.annotations if annotation.id}
     done: list[Annotation] = []
     for annotation in frame.annotations:
@@ -69,6 +74,43 @@ def complete_ids(frame: Frame) -> Frame:
             annotation = msgspec.structs.replace(annotation, id=new)
         done.append(annotation)
     return msgspec.structs.replace(frame, annotations=tuple(done))
+
+
+# The encoder leaves out a field that *is* its default, not one that equals it. The two differ where a default is no
+# singleton of the interpreter: the ids of sources and masks, and the angle of an ellipse.
+
+
+def _without_defaults(frame: Frame) -> Frame:
+    """Returns the frame so that every field that equals its default is left out when it is encoded."""
+    fields: dict[str, Any] = {}
+    if any(source.id is not _FIRST_ID or source.masks for source in frame.sources):
+        sources = tuple(_plain_source(source) for source in frame.sources)
+        if any(new is not old for new, old in zip(sources, frame.sources, strict=True)):
+            fields["sources"] = sources
+    if any(type(annotation.geometry) is Ellipse for annotation in frame.annotations):
+        fields["annotations"] = tuple(_plain_annotation(annotation) for annotation in frame.annotations)
+    return msgspec.structs.replace(frame, **fields) if fields else frame
+
+
+def _plain_source(source: Source) -> Source:
+    masks = tuple(_plain_id(mask) for mask in source.masks)
+    if any(new is not old for new, old in zip(masks, source.masks, strict=True)):
+        source = msgspec.structs.replace(source, masks=masks)
+    return _plain_id(source)
+
+
+def _plain_id(value: _S) -> _S:
+    same = value.id == _FIRST_ID and value.id is not _FIRST_ID
+    return msgspec.structs.replace(value, id=_FIRST_ID) if same else value
+
+
+def _plain_annotation(annotation: Annotation) -> Annotation:
+    shape = annotation.geometry
+    # -0.0 equals the default and is not it.
+    if type(shape) is not Ellipse or shape.theta != 0 or math.copysign(1, shape.theta) < 0:
+        return annotation
+    upright = Ellipse(cx=shape.cx, cy=shape.cy, rx=shape.rx, ry=shape.ry)
+    return msgspec.structs.replace(annotation, geometry=upright)
 
 
 def decode_frame(data: bytes | memoryview) -> Frame:
@@ -112,12 +154,15 @@ def frame_from_builtins(plain: Any) -> Frame:
 
 def frame_to_json(frame: Frame, *, indent: int = 2) -> str:
     """Returns a frame as JSON for people and scripts."""
-    return msgspec.json.format(msgspec.json.encode(frame), indent=indent).decode()
+    try:
+        return msgspec.json.format(msgspec.json.encode(frame), indent=indent).decode()
+    except (TypeError, UnicodeError, RecursionError) as error:
+        raise InvalidValueError(f"Frame {frame.id!r} can not be written as JSON: {error}.") from error
 
 
 def frame_from_json(text: str | bytes) -> Frame:
     """Returns the frame that JSON describes; raises InvalidValueError naming the field that is wrong."""
     try:
         return _json_decoder.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise InvalidValueError(f"This JSON is not a frame: {error}.") from error

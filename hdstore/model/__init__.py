@@ -24,6 +24,7 @@ from hdstore.model.progress import Progress
 from hdstore.model.rules import (
     check_frame,
     check_frame_id,
+    check_given_frame,
     check_metadata,
     check_name,
     check_schema,
@@ -91,6 +92,7 @@ __all__ = [
     "VersionRecord",
     "check_frame",
     "check_frame_id",
+    "check_given_frame",
     "check_metadata",
     "check_name",
     "check_schema",

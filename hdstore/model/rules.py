@@ -11,8 +11,8 @@ from typing import Any
 
 from hdstore.errors import InvalidValueError
 from hdstore.model.annotation import Annotation
-from hdstore.model.frame import Frame, SingleFrame
-from hdstore.model.schema import Schema
+from hdstore.model.frame import Frame, FrameGroup, SingleFrame, Source
+from hdstore.model.schema import Label, Schema
 from hdstore.model.shapes import Keypoints, Keypoints3D, MaskValue, Polygon, Polygon3D, Rle
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "MAX_NAME",
     "check_frame",
     "check_frame_id",
+    "check_given_frame",
     "check_metadata",
     "check_name",
     "check_schema",
@@ -36,6 +37,7 @@ MAX_NAME = 255
 """How long the name of a dataset or version may be, in characters."""
 
 _INT64 = range(-(2**63), 2**64)
+_SCALARS = frozenset({str, bool, type(None)})
 
 
 def check_frame_id(frame_id: str) -> None:
@@ -74,28 +76,32 @@ def check_metadata(metadata: Any, where: str) -> None:
 
 def _check_value(value: Any, where: str, depth: int) -> None:
     kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind in _SCALARS:
         return
-    if kind is int:
+    if kind is int or isinstance(value, int):
         if value not in _INT64:
             raise InvalidValueError(
-                f"The integer {value} in {where} does not fit in 64 bits; store it as a string."
+                f"An integer in {where} has {value.bit_length()} bits and does not fit in 64; store it as a string."
             )
         return
-    if kind is float:
+    if kind is float or isinstance(value, float):
         if not math.isfinite(value):
             raise InvalidValueError(
                 f"{where} holds {value}, which is not a finite number; leave it out or use null."
             )
         return
+    if isinstance(value, str):
+        return
     if depth >= MAX_DEPTH:
         raise InvalidValueError(f"Metadata of {where} nests more than {MAX_DEPTH} deep.")
-    if kind is dict:
+    if isinstance(value, dict):
         for key, item in value.items():
-            if type(key) is not str:
+            if not isinstance(key, str):
                 raise InvalidValueError(f"Keys of metadata are strings, but {where} holds the key {key!r}.")
-            _check_value(item, where, depth + 1)
-    elif kind is list or kind is tuple:
+            kind = type(item)
+            if kind not in _SCALARS and not (kind is float and math.isfinite(item)):
+                _check_value(item, where, depth + 1)
+    elif isinstance(value, list | tuple):
         for item in value:
             _check_value(item, where, depth + 1)
     else:
@@ -105,14 +111,44 @@ def _check_value(value: Any, where: str, depth: int) -> None:
         )
 
 
-def check_frame(frame: Frame) -> None:
-    """Checks ids, sources, confidences, geometry and metadata of one frame whose field types are right."""
-    check_frame_id(frame.id)
+def check_given_frame(frame: Frame) -> None:
+    """Checks what encoding would silently turn into something else: values of other classes, and metadata.
+
+    A date, a Decimal or a set among metadata would be read back as a string or a list.
+    """
+    if not isinstance(frame, SingleFrame | FrameGroup):
+        raise InvalidValueError(f"A frame is a SingleFrame or a FrameGroup, not {type(frame).__name__}.")
     where = f"frame {frame.id!r}"
+    _check_members(frame.sources, Source, where)
+    _check_members(frame.annotations, Annotation, where)
     if frame.metadata:
         _check_value(frame.metadata, where, 0)
     if frame.extra:
         _check_value(frame.extra, where, 0)
+    for source in frame.sources:
+        if source.metadata:
+            _check_value(source.metadata, where, 0)
+    for annotation in frame.annotations:
+        if annotation.metadata:
+            _check_value(annotation.metadata, where, 0)
+
+
+def _check_members(members: Any, kind: type, where: str) -> None:
+    if not isinstance(members, list | tuple):
+        raise InvalidValueError(
+            f"The {kind.__name__.lower()}s of {where} are a tuple, not {type(members).__name__}."
+        )
+    for member in members:
+        if type(member) is not kind:
+            raise InvalidValueError(
+                f"{where} holds {member!r} where it must hold a value of {kind.__name__}."
+            )
+
+
+def check_frame(frame: Frame) -> None:
+    """Checks ids, sources, vectors, times and geometry of one frame whose field types are right."""
+    check_frame_id(frame.id)
+    where = f"frame {frame.id!r}"
     if frame.vectors:
         for name, vector in frame.vectors.items():
             if not vector or not all(map(math.isfinite, vector)):
@@ -143,8 +179,6 @@ def _check_sources(frame: Frame, where: str) -> frozenset[str]:
         raise InvalidValueError(f"The sources of {where} have ids that are empty or not unique.")
     for source in frame.sources:
         _check_time(source.timestamp, where)
-        if source.metadata:
-            _check_value(source.metadata, where, 0)
         if source.masks and len({mask.id for mask in source.masks}) != len(source.masks):
             raise InvalidValueError(f"Two masks of one source of {where} share an id.")
     return ids
@@ -161,8 +195,6 @@ def _check_annotation(annotation: Annotation, source_ids: frozenset[str], where:
             f"Annotation {annotation.id!r} of {where} lies on sources {annotation.sources!r}, but the frame has"
             f" {sorted(source_ids)!r}."
         )
-    if annotation.metadata:
-        _check_value(annotation.metadata, where, 0)
     look = _PROBLEMS.get(type(annotation.geometry))
     if look is not None and (problem := look(annotation.geometry)):
         raise InvalidValueError(f"Annotation {annotation.id!r} of {where} {problem}.")
@@ -223,6 +255,9 @@ _PROBLEMS: dict[type, Callable[[Any], str]] = {
 
 def check_schema(schema: Schema) -> None:
     """Checks that label names are unique and that foreign records are JSON-like."""
+    for label in schema.labels:
+        if not isinstance(label, Label):
+            raise InvalidValueError(f"A schema holds {label!r} where it must hold a value of Label.")
     names = [label.name for label in schema.labels]
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
