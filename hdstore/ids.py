@@ -15,6 +15,8 @@ from typing import BinaryIO
 
 from blake3 import blake3
 
+from hdstore.errors import InvalidValueError
+
 __all__ = [
     "ID_PATTERN",
     "NAMED_ID_PATTERN",
@@ -76,7 +78,10 @@ def derive_id(*parts: str | bytes | int) -> str:
 
 def frame_key(frame_id: str) -> bytes:
     """Returns the 32-byte trie key of a frame: BLAKE3 of its id in UTF-8."""
-    return blake3(frame_id.encode()).digest()
+    try:
+        return blake3(frame_id.encode()).digest()
+    except UnicodeEncodeError as error:
+        raise InvalidValueError(f"A frame id is valid Unicode, which {frame_id!r} is not.") from error
 
 
 def content_hash(data: bytes) -> str:

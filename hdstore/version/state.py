@@ -14,7 +14,7 @@ from hdstore.codec import (
     frame_id_of,
     split_leaf,
 )
-from hdstore.errors import DamagedError, NotFoundError
+from hdstore.errors import DamagedError, InvalidValueError, NotFoundError
 from hdstore.ids import frame_key
 from hdstore.model import Commit, Frame, Schema, Stats, VersionDocument
 from hdstore.store import Objects, Trie, decode_commit, decode_tag, decode_tree
@@ -87,7 +87,12 @@ class VersionState:
         return self.stats.frames
 
     def __contains__(self, frame_id: object) -> bool:
-        return isinstance(frame_id, str) and self.trie.find(frame_key(frame_id)) is not None
+        if not isinstance(frame_id, str):
+            return False
+        try:
+            return self.trie.find(frame_key(frame_id)) is not None
+        except InvalidValueError:
+            return False
 
     def find(self, frame_id: str) -> Frame | None:
         """Returns the frame of this id, or None."""
