@@ -34,25 +34,25 @@ def _encode(value: _T, decoder: msgspec.msgpack.Decoder[_T], what: str) -> bytes
         checked = decoder.decode(_encoder.encode(value))
         return _encoder.encode(checked)
     except (msgspec.ValidationError, TypeError, OverflowError, UnicodeError, RecursionError) as error:
-        raise InvalidValueError(f"The {what} can not be stored: {error}.") from error
+        raise InvalidValueError(f"The {what} of a version can not be stored: {error}.") from error
 
 
 def _decode(data: bytes, decoder: msgspec.msgpack.Decoder[_T], what: str) -> _T:
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise DamagedError(f"Stored bytes are not a {what}: {error}.") from error
+        raise DamagedError(f"Stored bytes are not the {what} of a version: {error}.") from error
 
 
 def encode_version(document: VersionDocument) -> bytes:
     """Returns the canonical bytes of a version document."""
     check_metadata(document.metadata, "the version")
-    return _encode(document, _version_decoder, "version document")
+    return _encode(document, _version_decoder, "document")
 
 
 def decode_version(data: bytes) -> VersionDocument:
     """Returns the version document these bytes hold."""
-    return _decode(data, _version_decoder, "version document")
+    return _decode(data, _version_decoder, "document")
 
 
 def encode_schema(schema: Schema) -> bytes:

@@ -5,7 +5,7 @@ Writing a leaf joins frames that are encoded already; splitting one gives their 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -32,7 +32,7 @@ def join_leaf(frames: Sequence[bytes]) -> bytes:
     return b"".join((_header(len(frames)), *frames))
 
 
-def split_leaf(data: bytes) -> Iterable[bytes]:
+def split_leaf(data: bytes) -> list[bytes]:
     """Returns the encoded frames of a leaf, in order; raises DamagedError when it is none."""
     try:
         return [bytes(raw) for raw in _raw_decoder.decode(data)]

@@ -61,7 +61,7 @@ class VersionVerifier:
         self.frames = 0
 
     def commit(self, oid: str) -> Iterator[Problem]:
-        """Streams what is wrong in the version that a commit holds, and returns its parents through ``parents``."""
+        """Streams what is wrong in the version that a commit holds; its parents are not looked at."""
         try:
             tree = decode_commit(self._objects.read(oid, "commit")).tree
             entries = {e.name: e for e in decode_tree(self._objects.read(tree, "tree"))}
@@ -213,6 +213,6 @@ class VersionVerifier:
             problems.append(Problem(where, "a leaf holds frames of another place"))
         if not keys or not fits(len(keys), size):
             problems.append(Problem(where, f"a leaf holds {len(keys)} frames of {size} bytes"))
-        if data != join_leaf(list(raws)):
+        if data != join_leaf(raws):
             problems.append(Problem(where, "the leaf is not in canonical form"))
         return _Sum(tally.stats(), size, frozenset(media)) if len(problems) == before else None
