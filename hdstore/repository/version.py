@@ -26,7 +26,6 @@ from hdstore.model import (
     check_name,
     replace,
 )
-from hdstore.query import compile as compile_query
 from hdstore.repository.bulk import Bulk
 from hdstore.repository.core import Change, Core, draft_ref, published_ref
 from hdstore.repository.naming import quote_name
@@ -177,7 +176,9 @@ class DatasetVersion:
 
     def query(self, text: str) -> Iterator[Frame]:
         """Streams the frames that meet a Lucene query; raises QuerySyntaxError before the first."""
-        matches = compile_query(text)
+        from hdstore.query import compile  # most commands ask no query, and need not wait for it
+
+        matches = compile(text)
         return (frame for frame in self.state().frames() if matches(frame))
 
     def log(self) -> Iterator[Commit]:

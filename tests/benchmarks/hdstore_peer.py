@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import hdstore
+import hdstore.query  # names are looked up lazily; what the steps need is loaded before the clock runs
+import hdstore.repository
 from hdstore import Annotation, Box, DatasetVersion, Polygon, PutFrame, SingleFrame, Source
 from hdstore.codec import frame_to_builtins
 

@@ -23,7 +23,9 @@ Run = Callable[..., Any]
 
 PROGRAM = [sys.executable, "-m", "hdstore"]
 
-HEAVY = ("PIL", "PySide6", "asyncio", "hdstore.demo", "hdstore_gui", "numpy", "watchdog")
+HEAVY = (
+    "PIL", "PySide6", "asyncio", "hdstore.demo", "hdstore.repository", "hdstore_gui", "numpy", "pygit2", "watchdog"
+)  # fmt: skip
 
 
 def test_the_program_has_two_names() -> None:
