@@ -1,7 +1,7 @@
 """Saving a draft: one commit by its author, on the tip that stands when it is written.
 
-The objects of a save make one small pack: two files to flush instead of one for each object, and flushing is what a save
-waits for. Packs are merged once many have gathered.
+The objects of a save make one small pack: two files to flush instead of one for each object, and flushing is what a
+save waits for. Packs are merged once many have gathered.
 
 A save holds the draft's lock from reading the tip to moving it, so several writers of one draft follow each other and
 none loses work. What took long (reading files, encoding frames) was done before.
