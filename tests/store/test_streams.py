@@ -66,10 +66,16 @@ def test_a_record_has_a_largest_size() -> None:
     assert decode_record(raw) == b"x" * 2000
     with pytest.raises(DamagedError):
         decode_record(raw, limit=1000)
-    reader = RecordReader(limit=1000)
-    reader.feed(b"\x92\x00\xc6\x7f\xff\xff\xff")
-    with pytest.raises(DamagedError):
-        list(reader)
+
+    def feed() -> None:
+        reader = RecordReader(limit=1000)
+        reader.feed(b"\x92\x00\xc6\x7f\xff\xff\xff")
+        for _ in range(20):
+            reader.feed(b"x" * 100)
+            assert list(reader) == []
+
+    with pytest.raises(DamagedError, match="larger than the 1000 bytes"):
+        feed()
 
 
 @pytest.mark.parametrize("value", [2**64, {1, 2}, object(), "\ud800"])
