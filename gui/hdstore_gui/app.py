@@ -10,8 +10,8 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from hdstore.repository import Repository
+from hdstore_gui.catalog import DatasetEntry
 from hdstore_gui.models.frames import FrameList
-from hdstore_gui.services.catalog import DatasetEntry
 from hdstore_gui.services.desk import Desk
 from hdstore_gui.services.images import Images
 from hdstore_gui.services.journal import Journal, Unsaved

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hdstore_gui.catalog import DatasetEntry, VersionEntry, open_version
 from hdstore_gui.editing.labels import Colours
 from hdstore_gui.models.annotations import AnnotationList
 from hdstore_gui.models.frames import FrameList, natural
 from hdstore_gui.models.labels import LabelList
 from hdstore_gui.models.versions import VersionTree
-from hdstore_gui.services.catalog import DatasetEntry, VersionEntry, open_version
 from hdstore_gui.services.tasks import Tasks
 from PySide6.QtCore import QModelIndex, Qt
 from pytestqt.modeltest import ModelTester

@@ -149,6 +149,7 @@ def test_a_label_is_typed_in_the_list(window: Any, repository: hdstore.Repositor
     editor.selectAll()
     QTest.keyClicks(editor, "lorry")
     QTest.keyClick(editor, Qt.Key.Key_Return)
+    window.qtbot.waitUntil(lambda: window.annotations()["car"].labels == ("lorry",))
     window.key(Qt.Key.Key_S, CTRL)
 
     assert stored(repository, "img0")["car"].labels == ("lorry",)

@@ -114,12 +114,13 @@ def outline_of(geometry: Geometry | None, skeleton: Skeleton | None = None) -> O
         rings = tuple(_flat(ring, 3) for ring in geometry.rings if ring)
     elif isinstance(geometry, Box3D):
         rings, lines = _cuboid(geometry)
-    everything = [*rings, *lines, points]
-    together = np.concatenate(everything) if any(len(part) for part in everything) else _EMPTY
-    if not len(together):
+    parts = [part for part in (*rings, *lines, points) if len(part)]
+    if not parts:
         return None
-    (left, top), (right, bottom) = together.min(axis=0), together.max(axis=0)
-    return Outline(rings, lines, points, (float(left), float(top), float(right), float(bottom)))
+    together = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    # For the few points of one outline, Python's own min and max are several times faster than numpy's.
+    xs, ys = together[:, 0].tolist(), together[:, 1].tolist()
+    return Outline(rings, lines, points, (min(xs), min(ys), max(xs), max(ys)))
 
 
 def _keypoints(geometry: Keypoints, skeleton: Skeleton | None) -> tuple[Points, tuple[Points, ...]]:

@@ -5,30 +5,48 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
 from hdstore import query
 from hdstore.errors import QuerySyntaxError
-from hdstore.model import Changes, Frame
+from hdstore.model import Changes, Frame, Progress
 from hdstore.version import VersionState
+from hdstore_gui.catalog import OpenVersion
 from hdstore_gui.editing.selection import Ranges
-from hdstore_gui.services.catalog import OpenVersion
-from hdstore_gui.services.tasks import Job, Tasks
 
 __all__ = ["FrameList", "natural"]
 
 CACHE = 4_000
 """How many frames are kept; a screen shows at most some hundred."""
 
+T = TypeVar("T")
+
+
+class Reads(Protocol):
+    """Runs work beside the GUI thread and hands its result over on it."""
+
+    def read(
+        self, work: Callable[[Progress], T], done: Callable[[T], None], *, what: str = "", lane: str = ""
+    ) -> object:
+        """Reads; a newer read in the same lane replaces an older one."""
+
+    def cancel_lane(self, lane: str) -> None:
+        """Stops the read in a lane, if there is one."""
+
+
 _Index = QModelIndex | QPersistentModelIndex
-_PARTS = re.compile(r"(\d+)")
+_NUMBER = re.compile(r"\d+")
 
 
-def natural(text: str) -> list[tuple[int, int, str]]:
-    """Returns a key that sorts img2 before img10."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _PARTS.split(text)]
+def natural(text: str) -> str:
+    """Returns a key that sorts img2 before img10: the text with its numbers padded."""
+    return _NUMBER.sub(_padded, text)
+
+
+def _padded(match: re.Match[str]) -> str:
+    return match[0].zfill(20)
 
 
 class FrameList(QAbstractListModel):
@@ -45,7 +63,7 @@ class FrameList(QAbstractListModel):
     counted = Signal()
     """The number of matching frames is known, or being counted anew."""
 
-    def __init__(self, tasks: Tasks, parent: QObject | None = None) -> None:
+    def __init__(self, tasks: Reads, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._tasks = tasks
         self._version: OpenVersion | None = None
@@ -145,7 +163,7 @@ class FrameList(QAbstractListModel):
         self._asked = set(missing)
         state = version.state
 
-        def work(job: Job) -> list[Frame]:
+        def work(job: Progress) -> list[Frame]:
             found = []
             for number, frame_id in enumerate(missing):
                 job("", number, None)
@@ -224,7 +242,7 @@ class FrameList(QAbstractListModel):
 
 
 def _sorted_ids(
-    state: VersionState, matches: Callable[[Frame], bool] | None, total: int, what: str, job: Job
+    state: VersionState, matches: Callable[[Frame], bool] | None, total: int, what: str, job: Progress
 ) -> list[str]:
     ids: list[str] = []
     if matches is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from hdstore_gui.services.catalog import DatasetEntry, VersionEntry
+from hdstore_gui.catalog import DatasetEntry, VersionEntry
 
 __all__ = ["VersionTree"]
 

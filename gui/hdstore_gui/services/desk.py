@@ -14,8 +14,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from hdstore.errors import EditConflictError, HdstoreError
 from hdstore.model import Changes, Frame, FrameEdit, SingleFrame
+from hdstore_gui.catalog import OpenVersion
 from hdstore_gui.editing.working import WorkingFrame
-from hdstore_gui.services.catalog import OpenVersion
 from hdstore_gui.services.journal import Journal
 from hdstore_gui.services.session import Session
 

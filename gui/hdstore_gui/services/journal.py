@@ -17,7 +17,7 @@ from PySide6.QtCore import QLockFile
 from hdstore.codec import frame_from_json, frame_to_json
 from hdstore.errors import InvalidInputError, StorageError
 from hdstore.ids import new_id
-from hdstore.model import PutFrame
+from hdstore.model import Frame, PutFrame
 from hdstore_gui.editing.working import WorkingFrame
 
 __all__ = ["Journal", "Unsaved"]
@@ -39,25 +39,28 @@ class Journal:
         self._path = folder / f"{new_id(12)}.jsonl"
         self._lock: QLockFile | None = None
         self._file: IO[str] | None = None
-        self._waiting: set[tuple[str, str]] = set()
+        self._waiting: dict[tuple[str, str], Frame] = {}
+        """The bases of the frames in the file: written once, however often their frames change."""
 
     def keep(self, version_id: str, working: WorkingFrame) -> None:
         """Notes a frame with unsaved edits; a crash of this process can not take it any more."""
-        self._waiting.add((version_id, working.frame.id))
-        self._append(
-            {
-                "version": version_id,
-                "commit": working.commit,
-                "base": frame_to_json(working.base, indent=-1),
-                "frame": frame_to_json(working.frame, indent=-1),
-            }
-        )
+        key = (version_id, working.frame.id)
+        line = {
+            "version": version_id,
+            "id": working.frame.id,
+            "commit": working.commit,
+            "frame": frame_to_json(working.frame, indent=-1),
+        }
+        if self._waiting.get(key) is not working.base:
+            line["base"] = frame_to_json(working.base, indent=-1)
+            self._waiting[key] = working.base
+        self._append(line)
 
     def drop(self, version_id: str, frame_id: str) -> None:
         """Notes that a frame has no unsaved edits any more."""
         if (version_id, frame_id) not in self._waiting:
             return
-        self._waiting.discard((version_id, frame_id))
+        del self._waiting[version_id, frame_id]
         if self._waiting or self._file is None:
             self._append({"version": version_id, "saved": frame_id})
         else:
@@ -117,6 +120,7 @@ def _locked(path: Path) -> QLockFile | None:
 def _read(path: Path) -> list[Unsaved]:
     """Returns what a journal still holds; a last line that was cut off by the crash is left out."""
     work: dict[tuple[str, str], Unsaved] = {}
+    bases: dict[tuple[str, str], Frame] = {}
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             line = json.loads(text)
@@ -124,9 +128,12 @@ def _read(path: Path) -> list[Unsaved]:
             if "saved" in line:
                 work.pop((version_id, line["saved"]), None)
                 continue
-            base, frame = frame_from_json(line["base"]), frame_from_json(line["frame"])
+            key = (version_id, line["id"])
+            if "base" in line:
+                bases[key] = frame_from_json(line["base"])
+            base, frame = bases[key], frame_from_json(line["frame"])
         except (ValueError, KeyError, TypeError, InvalidInputError):
             continue
         working = WorkingFrame(base=base, commit=line["commit"], frame=frame, edits=(PutFrame(frame=frame),))
-        work[version_id, frame.id] = Unsaved(version_id, working)
+        work[key] = Unsaved(version_id, working)
     return list(work.values())

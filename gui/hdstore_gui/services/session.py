@@ -15,7 +15,7 @@ from hdstore.diff import iter_differing
 from hdstore.errors import HdstoreError, NotFoundError
 from hdstore.model import Changes, Edit, replace
 from hdstore.repository import DatasetVersion, Repository
-from hdstore_gui.services.catalog import DatasetEntry, OpenVersion, open_version, read_catalog
+from hdstore_gui.catalog import DatasetEntry, OpenVersion, open_version, read_catalog
 from hdstore_gui.services.tasks import Job, Tasks
 from hdstore_gui.services.watching import Watching
 

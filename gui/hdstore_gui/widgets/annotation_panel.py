@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from hdstore.codec import frame_to_builtins
-from hdstore.model import Frame
+from hdstore.model import Frame, replace
 from hdstore_gui.editing.selection import Selection
 from hdstore_gui.models.annotations import AnnotationList
 from hdstore_gui.models.labels import LabelList
@@ -116,7 +116,7 @@ class AnnotationPanel(QTabWidget):
             self._metadata.clear()
             self._sources.clear()
             return
-        plain = frame_to_builtins(frame)
+        plain = frame_to_builtins(replace(frame, annotations=()))
         own: dict[str, Any] = {"id": frame.id}
         own.update({key: plain[key] for key in ("context_id", "timestamp") if key in plain})
         self._metadata.show_values(own | dict(frame.metadata))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from hdstore_gui.catalog import OpenVersion
 from hdstore_gui.editing.labels import Colours
 from hdstore_gui.models.frames import FrameList
-from hdstore_gui.services.catalog import OpenVersion
 from hdstore_gui.services.images import Images
 from hdstore_gui.widgets.actions import ActionTable
 from hdstore_gui.widgets.bits import EmptyState

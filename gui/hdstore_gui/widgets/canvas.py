@@ -128,6 +128,7 @@ class Canvas(QWidget):
 
         ``size`` is what the annotations are measured in, where it differs from the picture's own.
         """
+        before = self._loaded.masks if self._loaded is not None else {}
         self._loaded, self._picture, self._message = loaded, loaded.picture, ""
         width, height = size or (loaded.picture.width, loaded.picture.height)
         if (width, height) != self._view.picture:
@@ -135,7 +136,8 @@ class Canvas(QWidget):
             self._fits = True
         if self._fits:
             self.fit()
-        self._drawing = self._drawn(self._drawing.frame, self._drawing.source_id, None)
+        if loaded.masks or before:
+            self._drawing = self._drawn(self._drawing.frame, self._drawing.source_id, None)
         self.update()
 
     def show_message(self, text: str, size: tuple[float, float] | None = None) -> None:

@@ -86,7 +86,7 @@ class CellPainter:
                 y=y,
             )
             items = [(item, 1e9) for item in self._drawn(frame)]
-            paint_drawn(painter, items, view, width=1.2, fill=False)
+            paint_drawn(painter, items, view, width=1.0, fill=False)
         painter.restore()
 
     def _drawn(self, frame: Frame) -> list[Drawn]:

@@ -36,27 +36,61 @@ class Veil:
     image: QImage
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """One annotation, ready for painting."""
+    """One annotation, ready for painting; what only the painter needs is made when it is first in sight."""
 
-    annotation: Annotation
-    color: QColor
-    text: str
-    outline: Outline | None = None
-    path: QPainterPath | None = None
-    veil: Veil | None = None
-    shadow: Shadow | None = None
+    __slots__ = ("_shapes", "annotation", "bounds", "color", "outline", "shadow", "text", "veil")
+
+    def __init__(
+        self,
+        annotation: Annotation,
+        color: QColor,
+        text: str,
+        *,
+        outline: Outline | None = None,
+        veil: Veil | None = None,
+        shadow: Shadow | None = None,
+    ) -> None:
+        self.annotation, self.color, self.text = annotation, color, text
+        self.outline, self.veil, self.shadow = outline, veil, shadow
+        self.bounds: tuple[float, float, float, float] | None = None
+        """Left, top, right and bottom in picture pixels, or None for labels of the whole frame."""
+        if outline is not None:
+            self.bounds = outline.bounds
+        elif shadow is not None:
+            height, width = shadow.pixels.shape
+            self.bounds = (shadow.x, shadow.y, shadow.x + width, shadow.y + height)
+        self._shapes: tuple[tuple[QPolygonF, ...], QPainterPath | None, tuple[QPolygonF, ...]] | None = None
 
     @property
-    def bounds(self) -> tuple[float, float, float, float] | None:
-        """Left, top, right and bottom in picture pixels, or None for labels of the whole frame."""
-        if self.outline is not None:
-            return self.outline.bounds
-        if self.shadow is not None:
-            height, width = self.shadow.pixels.shape
-            return self.shadow.x, self.shadow.y, self.shadow.x + width, self.shadow.y + height
-        return None
+    def rings(self) -> tuple[QPolygonF, ...]:
+        """Closed lines to fill each by itself."""
+        return self._made()[0]
+
+    @property
+    def path(self) -> QPainterPath | None:
+        """Closed lines to fill together, where some are holes in others."""
+        return self._made()[1]
+
+    @property
+    def lines(self) -> tuple[QPolygonF, ...]:
+        """Open lines: the bones of a skeleton."""
+        return self._made()[2]
+
+    def _made(self) -> tuple[tuple[QPolygonF, ...], QPainterPath | None, tuple[QPolygonF, ...]]:
+        if self._shapes is None:
+            outline = self.outline
+            rings = tuple(_polygon(ring) for ring in outline.rings) if outline is not None else ()
+            lines = tuple(_polygon(line) for line in outline.lines) if outline is not None else ()
+            path = None
+            if len(rings) > 1:
+                path = QPainterPath()
+                for ring in rings:
+                    path.addPolygon(ring)
+                    path.closeSubpath()
+                rings = ()
+            self._shapes = (rings, path, lines)
+        return self._shapes
 
 
 def lies_on(annotation: Annotation, frame: Frame, source_id: str) -> bool:
@@ -85,22 +119,11 @@ def draw_one(annotation: Annotation, colours: Colours, schema: Schema, masks: Ma
                 skeleton = label.skeleton
                 break
     outline = outline_of(geometry, skeleton)
-    path = _path(outline) if outline is not None else None
-    return Drawn(annotation, color, text, outline=outline, path=path)
+    return Drawn(annotation, color, text, outline=outline)
 
 
 def _polygon(points: Points) -> QPolygonF:
     return QPolygonF([QPointF(x, y) for x, y in points.tolist()])
-
-
-def _path(outline: Outline) -> QPainterPath:
-    path = QPainterPath()
-    for ring in outline.rings:
-        path.addPolygon(_polygon(ring))
-        path.closeSubpath()
-    for line in outline.lines:
-        path.addPolygon(_polygon(line))
-    return path
 
 
 def _shadow_of(geometry: Rle | MaskValue, masks: Masks) -> Shadow | None:
@@ -163,7 +186,7 @@ class Drawing:
             if annotation.id in hidden or not lies_on(annotation, frame, source_id):
                 continue
             known = kept.get(annotation.id)
-            if known is None or known.annotation != annotation:
+            if known is None or (known.annotation is not annotation and known.annotation != annotation):
                 known = draw_one(annotation, colours, schema, masks)
             if known.bounds is None and annotation.geometry is None:
                 self.frame_labels.append(known)

@@ -9,13 +9,13 @@ from PySide6.QtWidgets import QComboBox, QSplitter, QVBoxLayout, QWidget
 
 from hdstore.errors import HdstoreError
 from hdstore.model import Frame, FrameEdit, RemoveAnnotation, ReplaceAnnotation, Schema, Source, replace
+from hdstore_gui.catalog import OpenVersion
 from hdstore_gui.editing.labels import Colours
 from hdstore_gui.editing.selection import Selection
 from hdstore_gui.editing.tools import BoxTool, SelectTool, Step
 from hdstore_gui.models.annotations import AnnotationList
 from hdstore_gui.models.frames import FrameList
 from hdstore_gui.models.labels import LabelList
-from hdstore_gui.services.catalog import OpenVersion
 from hdstore_gui.services.desk import Desk, Saving
 from hdstore_gui.services.images import Images, Loaded
 from hdstore_gui.widgets.actions import ActionTable

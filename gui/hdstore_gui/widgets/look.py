@@ -31,6 +31,9 @@ AROUND = 48
 MANY = 70
 """With more annotations in sight than this, only the hovered and selected ones show their labels."""
 
+LEGION = 5_000
+"""With more annotations than this, lines are not smoothed even at rest."""
+
 WIDE_ENOUGH = 26
 """Widget pixels below which an annotation is too small to carry a label."""
 
@@ -104,6 +107,7 @@ def _paint_annotations(painter: QPainter, look: Look, dirty: QRect, theme: Theme
     left, top = view.to_picture(dirty.left() - AROUND, dirty.top() - AROUND)
     right, bottom = view.to_picture(dirty.right() + AROUND, dirty.bottom() + AROUND)
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, look.resting and len(look.drawing.items) < LEGION)
     for veil in look.drawing.veils:
         paint_veil(painter, veil, view)
     changing = {item.annotation.id for item in look.previews}
@@ -148,6 +152,7 @@ def _paint_labels(painter: QPainter, look: Look, seen: list[tuple[Drawn, float]]
             continue
         x, y = view.to_view(item.bounds[0], item.bounds[1])
         right = view.to_view(item.bounds[2], item.bounds[3])[0]
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, look.resting or strong)
         room = 0.0 if strong else max(right - x - 10, 24.0)
         color = item.color if strong else with_alpha(item.color, 225)
         paint_chip(painter, item.text, color, x - 1, max(y - 2, 18.0), font, room=room)

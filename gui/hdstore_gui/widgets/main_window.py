@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QStackedWidg
 from hdstore.errors import QuerySyntaxError
 from hdstore.model import Changes, FrameEdit
 from hdstore.repository import Repository
+from hdstore_gui.catalog import DatasetEntry, OpenVersion
 from hdstore_gui.editing.labels import Colours
 from hdstore_gui.models.frames import FrameList
-from hdstore_gui.services.catalog import DatasetEntry, OpenVersion
 from hdstore_gui.services.desk import Desk, Refusal
 from hdstore_gui.services.images import Images
 from hdstore_gui.services.prompts import Prompts

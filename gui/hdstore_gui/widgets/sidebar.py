@@ -7,8 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QLabel, QTreeView, QVBoxLayout, QWidget
 
+from hdstore_gui.catalog import DatasetEntry
 from hdstore_gui.models.versions import VersionTree
-from hdstore_gui.services.catalog import DatasetEntry
 from hdstore_gui.widgets.actions import ActionTable
 from hdstore_gui.widgets.bits import label, line
 from hdstore_gui.widgets.rows import VersionRows

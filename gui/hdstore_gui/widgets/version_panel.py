@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from hdstore.model import LabelCount
+from hdstore_gui.catalog import OpenVersion
 from hdstore_gui.editing.labels import Colours
-from hdstore_gui.services.catalog import OpenVersion
 from hdstore_gui.widgets.bits import label, retone
 from hdstore_gui.widgets.json_tree import JsonTree
 from hdstore_gui.widgets.theme import Theme
