@@ -187,8 +187,12 @@ class _Writer:
             if known and self._category_ids.take(record["id"]):
                 self._categories[label.name] = record
             else:
+                # Its place among the categories; its id comes when all ids that are taken are known.
                 self._categories[label.name] = {}
                 fresh.append(label)
+                if known:
+                    what = "categories whose id another one has taken, written under a new one"
+                    self._warnings.add(what, label.name)
             if label.attributes or label.key or label.description:
                 self._warnings.add(
                     "labels whose hot key, attributes or description were left out", label.name

@@ -140,6 +140,16 @@ def test_a_renamed_label_is_a_renamed_category(coco: Any) -> None:
     ]
 
 
+def test_categories_of_two_files_get_ids_of_their_own(coco: Any) -> None:
+    """Two labels that came with the same category id can not both keep it; the first does."""
+    labels = [Label(name=name, foreign={"coco": {"id": 1, "name": name}}) for name in ("cat", "dog")]
+
+    categories = coco.write([], schema=Schema(labels=(Label(name="new"), *labels)))["categories"]
+
+    assert [(record["id"], record["name"]) for record in categories] == [(2, "new"), (1, "cat"), (3, "dog")]
+    assert coco.losses == ["categories whose id another one has taken, written under a new one"]
+
+
 def test_a_copied_annotation_gets_an_id_of_its_own(coco: Any) -> None:
     """A copy carries the metadata of its original, but not its COCO id; a second import of a file neither."""
     (frame,) = coco.read(DOCUMENT)
