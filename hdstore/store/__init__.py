@@ -9,6 +9,7 @@ from hdstore.store.git import git_available, local_program, run_git
 from hdstore.store.gitobjects import (
     BLOB_MODE,
     TREE_MODE,
+    CommitObject,
     Entry,
     decode_commit,
     decode_tag,
@@ -18,6 +19,7 @@ from hdstore.store.gitobjects import (
     encode_tree,
 )
 from hdstore.store.layout import Layout
+from hdstore.store.locks import Lock
 from hdstore.store.objects import Objects, Writer
 from hdstore.store.packing import maybe_pack_in_background
 from hdstore.store.refs import Refs, RefUpdate
@@ -35,10 +37,12 @@ __all__ = [
     "Catalog",
     "ChangeSource",
     "Collected",
+    "CommitObject",
     "Config",
     "Damage",
     "Entry",
     "Layout",
+    "Lock",
     "MemoryChanges",
     "Objects",
     "RefUpdate",

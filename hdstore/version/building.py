@@ -17,12 +17,15 @@ from hdstore.codec import (
     encode_version,
     frame_id_of,
 )
+from hdstore.errors import InvalidValueError
 from hdstore.ids import frame_key
 from hdstore.model import (
     Author,
     Edit,
     Frame,
+    FrameEdit,
     Progress,
+    PutFrame,
     Schema,
     SetSchema,
     SetVersionMetadata,
@@ -57,7 +60,10 @@ _STEP = 1000
 
 @dataclass
 class Built:
-    """A tree of a version that has been written, and what changed on the way to it."""
+    """A tree of a version that has been written, and what changed on the way to it.
+
+    ``schema`` and ``metadata`` say whether those differ from before.
+    """
 
     tree: str
     added: int = 0
@@ -158,13 +164,19 @@ def build_edits(objects: Objects, writer: Writer, state: VersionState, edits: It
         elif isinstance(edit, SetVersionMetadata):
             inverse.append(SetVersionMetadata(metadata=document.metadata))
             document = replace(document, metadata=edit.metadata)
-        else:
+        elif isinstance(edit, FrameEdit):
             frame_id = edit.frame_id
             if frame_id not in frames:
                 check_frame_id(frame_id)
                 frames[frame_id] = before[frame_id] = state.find(frame_id)
             inverse.append(edit.inverse(frames[frame_id]))
-            frames[frame_id] = edit.apply(frames[frame_id])
+            after = edit.apply(frames[frame_id])
+            # An edit that follows may name an annotation by the id that is filled in here.
+            frames[frame_id] = (
+                decode_frame(encode_frame(after)) if isinstance(edit, PutFrame) and after else after
+            )
+        else:
+            raise InvalidValueError(f"A draft is changed by edits, and {edit!r} is none.")
     watch = _Watch(Tally(state.stats))
     changes: dict[bytes, bytes | None] = {}
     for frame_id, frame in frames.items():
@@ -175,16 +187,31 @@ def build_edits(objects: Objects, writer: Writer, state: VersionState, edits: It
         if raw is not None:
             watch.tally.add(decode_frame(raw))
     tree = update_trie(objects, writer, state.trie.tree, MemoryChanges.of(changes), watch.changed)
-    built = watch.built
-    built.schema = schema != state.schema
-    built.metadata = document != state.document
+    built = _finish(writer, state, watch, document=document, schema=schema, frames=tree)
     built.inverse = tuple(reversed(inverse))
+    return built
+
+
+def _finish(
+    writer: Writer,
+    state: VersionState,
+    watch: _Watch,
+    *,
+    document: VersionDocument,
+    schema: Schema,
+    frames: str,
+) -> Built:
+    """Writes the tree of a version whose frames are written, and notes what differs from ``state``."""
+    built = watch.built
+    # By their bytes: a tuple where a list was read is no change, and 1 where True was read is one.
+    built.schema = encode_schema(schema) != encode_schema(state.schema)
+    built.metadata = encode_version(document) != encode_version(state.document)
     built.tree = write_tree(
         writer,
         document=document,
         schema=schema,
         stats=watch.tally.stats(),
-        frames=tree,
+        frames=frames,
         conflicts=state.oid("conflicts"),
     )
     return built
@@ -258,23 +285,16 @@ class Batch:
         frames = update_trie(
             objects, writer, state.trie.tree, self._spill.changes(watch.replaced), watch.changed
         )
-        built = watch.built
-        built.schema = schema != state.schema
-        built.metadata = document != state.document
-        built.tree = write_tree(
-            writer,
-            document=document,
-            schema=schema,
-            stats=tally.stats(),
-            frames=frames,
-            conflicts=state.oid("conflicts"),
-        )
-        return built
+        return _finish(writer, state, watch, document=document, schema=schema, frames=frames)
 
 
 def overlay(batch: Batch, base: VersionState, others: Iterable[VersionState]) -> None:
     """Sets aside what makes ``base`` the union of all these versions; the frames of later ones win (row 152)."""
+    before = [base]
     for other in others:
-        for key, _, raw in base.trie.diff(other.trie):
-            if raw is not None:
-                batch.put_raw(key, raw)
+        # Against each of those before: a frame that equals the base may still have to win over one between them.
+        for earlier in before:
+            for key, _, raw in earlier.trie.diff(other.trie):
+                if raw is not None:
+                    batch.put_raw(key, raw)
+        before.append(other)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
+from heapq import heappop, heappush
 
 from hdstore.codec import (
     decode_frame,
@@ -17,7 +19,7 @@ from hdstore.codec import (
 from hdstore.errors import DamagedError, InvalidValueError, NotFoundError
 from hdstore.ids import frame_key
 from hdstore.model import Commit, Frame, Schema, Stats, VersionDocument
-from hdstore.store import Objects, Trie, decode_commit, decode_tag, decode_tree
+from hdstore.store import CommitObject, Objects, Trie, decode_commit, decode_tag, decode_tree
 
 __all__ = ["VersionState", "commit_of", "history"]
 
@@ -119,28 +121,47 @@ class VersionState:
 
 
 def history(objects: Objects, commit: str) -> Iterator[Commit]:
-    """Streams the commits that led to ``commit``, children before parents, later before earlier among equals."""
-    from heapq import heappop, heappush
+    """Streams the commits that led to ``commit``: later ones first, and never one before all that were made from it.
 
-    waiting: list[tuple[int, int, str]] = []
-    seen = {commit}
-    # Children are shown before parents where clocks agree; the counter keeps the walk stable where they do not.
-    heappush(waiting, (-decode_commit(objects.read(commit, "commit")).time, 0, commit))
-    order = 0
+    Only where versions were merged do the histories have to be read whole before they can be put in order.
+    """
+    data = decode_commit(objects.read(commit, "commit"))
+    while len(data.parents) == 1:
+        yield _commit(objects, commit, data)
+        commit = data.parents[0]
+        data = decode_commit(objects.read(commit, "commit"))
+    yield from _ordered(objects, commit)
+
+
+def _ordered(objects: Objects, commit: str) -> Iterator[Commit]:
+    found: dict[str, CommitObject] = {}
+    children: Counter[str] = Counter()
+    waiting = [commit]
     while waiting:
-        _, _, oid = heappop(waiting)
-        data = decode_commit(objects.read(oid, "commit"))
-        yield Commit(
-            id=oid,
-            parents=tuple(data.parents),
-            author=data.author,
-            time=data.time,
-            message=data.message.rstrip("\n"),
-            version_id=VersionState(objects, oid).document.id,
-        )
+        oid = waiting.pop()
+        if oid not in found:
+            data = found[oid] = decode_commit(objects.read(oid, "commit"))
+            children.update(data.parents)
+            waiting += data.parents
+    ready = [(-found[commit].time, 0, commit)]
+    order = 0
+    while ready:
+        _, _, oid = heappop(ready)
+        data = found[oid]
+        yield _commit(objects, oid, data)
         for parent in data.parents:
-            if parent not in seen:
-                seen.add(parent)
+            children[parent] -= 1
+            if not children[parent]:
                 order += 1
-                time = decode_commit(objects.read(parent, "commit")).time
-                heappush(waiting, (-time, order, parent))
+                heappush(ready, (-found[parent].time, order, parent))
+
+
+def _commit(objects: Objects, oid: str, data: CommitObject) -> Commit:
+    return Commit(
+        id=oid,
+        parents=tuple(data.parents),
+        author=data.author,
+        time=data.time,
+        message=data.message.rstrip("\n"),
+        version_id=VersionState(objects, oid).document.id,
+    )
