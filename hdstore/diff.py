@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hdstore.codec import decode_frame
+from hdstore.codec import decode_frame, same_value
 from hdstore.model import Frame
 from hdstore.version import VersionState
 
@@ -56,7 +56,7 @@ def compare_frames(before: Frame, after: Frame) -> FrameChange:
     """Returns what differs between two values of one frame."""
     old = {annotation.id: annotation for annotation in before.annotations}
     new = {annotation.id: annotation for annotation in after.annotations}
-    fields = [name for name in _FIELDS if getattr(before, name) != getattr(after, name)]
+    fields = [name for name in _FIELDS if not same_value(getattr(before, name), getattr(after, name))]
     if type(before) is not type(after):
         fields.append("kind")
     if [i for i in old if i in new] != [i for i in new if i in old]:
@@ -65,7 +65,7 @@ def compare_frames(before: Frame, after: Frame) -> FrameChange:
         id=after.id,
         annotations_added=tuple(i for i in new if i not in old),
         annotations_removed=tuple(i for i in old if i not in new),
-        annotations_changed=tuple(i for i in new if i in old and old[i] != new[i]),
+        annotations_changed=tuple(i for i in new if i in old and not same_value(old[i], new[i])),
         fields=tuple(sorted(fields)),
     )
 

@@ -26,6 +26,7 @@ from hdstore.codec.frames import (
     frame_to_builtins,
     frame_to_json,
     is_canonical_frame,
+    same_value,
 )
 from hdstore.codec.leaves import decode_leaf, join_leaf, leaf_count, split_leaf
 
@@ -50,5 +51,6 @@ __all__ = [
     "is_canonical_frame",
     "join_leaf",
     "leaf_count",
+    "same_value",
     "split_leaf",
 ]

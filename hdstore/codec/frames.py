@@ -21,6 +21,7 @@ __all__ = [
     "frame_to_builtins",
     "frame_to_json",
     "is_canonical_frame",
+    "same_value",
 ]
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
@@ -135,6 +136,11 @@ def is_canonical_frame(data: bytes) -> bool:
         return encode_frame(decode_frame(data)) == data
     except (DamagedError, InvalidValueError):
         return False
+
+
+def same_value(a: Any, b: Any) -> bool:
+    """Says whether two parts of stored frames are the same to the bit: 1 is not 1.0, and 0.0 not -0.0."""
+    return bool(_encoder.encode(a) == _encoder.encode(b))
 
 
 def frame_to_builtins(frame: Frame) -> dict[str, Any]:
