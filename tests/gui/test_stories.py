@@ -179,6 +179,24 @@ def test_closing_saves(window: Any, repository: hdstore.Repository) -> None:
     assert set(stored(repository, "img2")) == {"car"}
 
 
+def test_opening_another_repository_saves_first(
+    window: Any, repository: hdstore.Repository, tmp_path: Path
+) -> None:
+    """And nothing of the one before is left on the screen."""
+    (tmp_path / "other").mkdir()
+    hdstore.init(tmp_path / "other").close()
+    window.show(2)
+    window.click(120, 60)
+    window.key(Qt.Key.Key_Delete)
+
+    window.app.session.open(tmp_path / "other")
+    window.qtbot.waitUntil(lambda: window.main.page is window.main.nothing, timeout=8000)
+
+    assert set(stored(repository, "img2")) == {"car"}
+    assert window.main.frame_view.frame is None
+    assert window.main.frames.rowCount() == 0
+
+
 def test_a_frame_at_rest_is_saved(window: Any, repository: hdstore.Repository) -> None:
     """Without a key."""
     window.app.desk._rest.setInterval(30)

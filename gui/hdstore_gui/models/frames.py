@@ -71,6 +71,8 @@ class FrameList(QAbstractListModel):
         self._rows: dict[str, int] | None = None
         self._frames: OrderedDict[str, Frame] = OrderedDict()
         self._asked: set[str] = set()
+        self._stale: set[str] = set()
+        """Frames that were changed since: shown as they were until they are read anew."""
         self.text = ""
         self.is_counting = False
         self._overlay: Callable[[str, str], Frame | None] = lambda version_id, frame_id: None
@@ -93,6 +95,7 @@ class FrameList(QAbstractListModel):
         """Shows a version's frames from the beginning."""
         self._version = version
         self._frames.clear()
+        self._stale.clear()
         self._asked.clear()
         self._put([])
         self._read()
@@ -105,11 +108,7 @@ class FrameList(QAbstractListModel):
     def follow(self, version: OpenVersion, changes: Changes) -> None:
         """Takes in a save: frames that changed are read anew, the order only where frames came or went."""
         self._version = version
-        if changes.frame_ids is None:
-            self._frames.clear()
-        else:
-            for frame_id in changes.frame_ids:
-                self._frames.pop(frame_id, None)
+        self._stale.update(self._frames if changes.frame_ids is None else changes.frame_ids)
         self._asked.clear()
         if changes.added or changes.removed or changes.frame_ids is None:
             self._read()
@@ -157,7 +156,8 @@ class FrameList(QAbstractListModel):
     def want(self, rows: range) -> None:
         """Asks for the frames of the rows on the screen; an older request that was not begun is dropped."""
         version = self._version
-        missing = [self._ids[row] for row in rows if self._ids[row] not in self._frames]
+        wanted = (self._ids[row] for row in rows)
+        missing = [one for one in wanted if one not in self._frames or one in self._stale]
         if version is None or not missing or set(missing) <= self._asked:
             return
         self._asked = set(missing)
@@ -177,11 +177,21 @@ class FrameList(QAbstractListModel):
     def fetch(self, frame_id: str, done: Callable[[Frame], None]) -> None:
         """Hands over one frame, now or when it is read."""
         here, version = self.get(frame_id), self._version
-        if here is not None:
+        if here is not None and frame_id not in self._stale:
             done(here)
-        elif version is not None:
-            state = version.state
-            self._tasks.read(lambda job: state.frame(frame_id), done, lane="frame")
+            return
+        if version is None:
+            return
+        state = version.state
+
+        def take(frame: Frame) -> None:
+            if self._version is version:
+                done(frame)
+            else:
+                # The version moved on meanwhile: this value may be an old one.
+                self.fetch(frame_id, done)
+
+        self._tasks.read(lambda job: state.frame(frame_id), take, lane="frame")
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """Returns the number of frames shown."""
@@ -235,6 +245,7 @@ class FrameList(QAbstractListModel):
             return
         for frame in frames:
             self._frames[frame.id] = frame
+            self._stale.discard(frame.id)
         while len(self._frames) > CACHE:
             self._frames.popitem(last=False)
         rows = (self.row_of(frame.id) for frame in frames)

@@ -77,6 +77,7 @@ class Desk(QObject):
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self.save)
         session.changed.connect(self._changed)
+        session.leaving.connect(self.save_all)
 
     @property
     def frame(self) -> Frame | None:
@@ -99,7 +100,15 @@ class Desk(QObject):
         return any(working.is_dirty for working in self._frames.values())
 
     def use(self, journal: Journal | None) -> None:
-        """Notes unsaved work in this journal from now on."""
+        """Notes unsaved work in this journal from now on; the desk is empty then.
+
+        What could not be saved stays in the journal before, and is found again at the next opening.
+        """
+        self._rest.stop()
+        self._key = None
+        self._frames.clear()
+        self._sent.clear()
+        self._refused.clear()
         if self._journal is not None:
             self._journal.close()
         self._journal = journal

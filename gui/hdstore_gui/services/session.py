@@ -28,6 +28,9 @@ MAX_NAMED = 10_000
 class Session(QObject):
     """Opens repositories, selects versions, applies edits, and notices what others do."""
 
+    leaving = Signal()
+    """Another repository is about to be opened: what is not saved yet should be asked to be now."""
+
     opened = Signal(object)
     """The ``Repository``, or None after it was closed."""
 
@@ -51,17 +54,20 @@ class Session(QObject):
 
     def open(self, folder: Path) -> None:
         """Opens the repository of a folder and shows its latest draft."""
-        self.tasks.read(
-            lambda job: hdstore.open(folder), self._opened, what="Opening the repository", lane="open"
-        )
+        self.leaving.emit()
+        # In the lane of writes, so that saves in the repository that is left come first.
+        self.tasks.write(lambda job: hdstore.open(folder), self._opened, what="Opening the repository")
 
     def create(self, folder: Path) -> None:
         """Makes a repository in a folder and opens it."""
+        self.leaving.emit()
         self.tasks.write(lambda job: hdstore.init(folder), self._opened, what="Creating the repository")
 
     def close(self) -> None:
         """Lets go of the repository; writes that were asked for are finished by ``Tasks.close``."""
         self._watching.stop()
+        for lane in ("catalogue", "version", "moved"):
+            self.tasks.cancel_lane(lane)
         if self.repository is not None:
             self.repository.close()
         self.repository, self.current, self.datasets = None, None, ()

@@ -96,10 +96,11 @@ class AnnotationPanel(QTabWidget):
         return splitter
 
     def fit_labels(self) -> None:
-        """Gives the labels as much room as they need, up to a third of the panel."""
+        """Gives the labels as much room as they need, up to two fifths of the panel."""
         wanted = 104 + 30 * max(self._labels.rowCount(), 2)
         height = max(self._splitter.height(), 400)
-        self._splitter.setSizes([min(wanted, height // 3), height - min(wanted, height // 3)])
+        wanted = min(wanted, height * 2 // 5)
+        self._splitter.setSizes([wanted, height - wanted])
 
     def _details(self) -> QWidget:
         splitter = QSplitter(Qt.Orientation.Vertical)

@@ -121,7 +121,7 @@ class FrameGrid(QAbstractScrollArea):
         self._band: tuple[QPoint, QPoint] | None = None
         self._before_band = Ranges()
         self._remembered: tuple[list[str], str, bool] | None = None
-        self._cells: OrderedDict[str, tuple[Frame, int, QPixmap]] = OrderedDict()
+        self._cells: OrderedDict[str, tuple[Frame, int, QSize, QPixmap]] = OrderedDict()
         self._painter = CellPainter(theme)
         self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -326,11 +326,11 @@ class FrameGrid(QAbstractScrollArea):
         thumbnail = self._images.thumbnail(frame.sources[0]) if frame.sources else "This frame has no source."
         mark = id(thumbnail)
         kept = self._cells.get(frame.id)
-        if kept is not None and kept[0] is frame and kept[1] == mark:
+        if kept is not None and kept[0] is frame and kept[1] == mark and kept[2] == size:
             self._cells.move_to_end(frame.id)
-            return kept[2]
+            return kept[3]
         cell = self._painter.cell(frame, thumbnail, size, self.devicePixelRatioF())
-        self._cells[frame.id] = (frame, mark, cell)
+        self._cells[frame.id] = (frame, mark, size, cell)
         while len(self._cells) > KEPT:
             self._cells.popitem(last=False)
         return cell

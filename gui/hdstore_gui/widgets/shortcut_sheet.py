@@ -6,7 +6,15 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from hdstore_gui.widgets.actions import Scope, Spec
 from hdstore_gui.widgets.bits import label
@@ -15,18 +23,20 @@ __all__ = ["ShortcutSheet"]
 
 _HAND = {
     Scope.BROWSE: (
-        ("Move, with Shift to extend the selection", ("Arrows", "Page", "Home", "End")),
+        ("Move", ("Arrows", "Page", "Home")),
+        ("Extend the selection", ("Shift+Arrows", "Shift+Click")),
         ("Open the frame", ("Return", "Double click")),
-        ("Add to or remove from the selection", ("Space", "Ctrl+Click")),
-        ("Select several", ("Shift+Click", "Drag on empty ground")),
-        ("Larger or smaller thumbnails", ("Ctrl+Wheel",)),
+        ("Add or take away one", ("Space", "Ctrl+Click")),
+        ("Select several", ("Drag",)),
+        ("Size of thumbnails", ("Ctrl+Wheel",)),
     ),
-    Scope.FRAME: (
+    Scope.CANVAS: (
         ("Zoom at the pointer", ("Wheel",)),
         ("Move the picture", ("Space+Drag", "Middle button")),
-        ("Add to or remove from the selection", ("Ctrl+Click",)),
-        ("Select several", ("Drag on empty ground",)),
-        ("Keep a box square while drawing or resizing", ("Shift",)),
+        ("Add or take away one", ("Ctrl+Click",)),
+        ("Select several", ("Drag",)),
+        ("Keep a box square", ("Shift+Drag",)),
+        ("Give a label, or draw with it", ("1", "…", "9")),
     ),
 }
 
@@ -37,47 +47,55 @@ class ShortcutSheet(QDialog):
     def __init__(self, specs: Iterable[Spec], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keyboard and mouse")
-        self.resize(980, 640)
         specs = tuple(specs)
         columns = QHBoxLayout()
-        columns.setSpacing(36)
-        for scope in Scope:
-            columns.addWidget(self._column(scope, specs), 1)
+        columns.setContentsMargins(30, 24, 30, 24)
+        columns.setSpacing(44)
+        for scopes in ((Scope.FRAME, Scope.CANVAS), (Scope.BROWSE,), (Scope.WINDOW,)):
+            column = QVBoxLayout()
+            column.setSpacing(10)
+            for scope in scopes:
+                column.addWidget(label(scope.value, "heading"))
+                column.addLayout(_rows(scope, specs))
+                column.addSpacing(14)
+            column.addStretch(1)
+            columns.addLayout(column, 1)
         page = QWidget()
         page.setProperty("area", "panel")
         page.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         page.setLayout(columns)
-        columns.setContentsMargins(28, 24, 28, 24)
         area = QScrollArea()
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(page)
+        self.resize(page.sizeHint().width() + 16, min(page.sizeHint().height() + 4, 760))
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(area)
 
-    def _column(self, scope: Scope, specs: tuple[Spec, ...]) -> QWidget:
-        rows = [
-            (spec.text.replace("…", ""), spec.keys) for spec in specs if spec.scope is scope and spec.keys
-        ]
-        rows += _HAND.get(scope, ())
-        part = QWidget()
-        grid = QGridLayout(part)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setVerticalSpacing(9)
-        grid.setHorizontalSpacing(14)
-        grid.addWidget(label(scope.value, "heading"), 0, 0, 1, 2)
-        for number, (text, keys) in enumerate(rows, start=1):
-            grid.addWidget(label(text, "soft", wrap=True), number, 0)
-            holder = QHBoxLayout()
-            holder.setSpacing(4)
-            holder.addStretch(1)
-            for key in keys[:3]:
-                holder.addWidget(label(_shown(key), "key"))
-            grid.addLayout(holder, number, 1)
-        grid.setColumnStretch(0, 1)
-        grid.setRowStretch(len(rows) + 1, 1)
-        return part
+
+def _rows(scope: Scope, specs: tuple[Spec, ...]) -> QGridLayout:
+    listed = [
+        spec for spec in specs if spec.scope is scope and spec.keys and not spec.id.startswith("label.")
+    ]
+    rows = [(spec.text.replace("…", ""), spec.keys) for spec in listed]
+    rows += _HAND.get(scope, ())
+    grid = QGridLayout()
+    grid.setVerticalSpacing(7)
+    grid.setHorizontalSpacing(14)
+    for number, (text, keys) in enumerate(rows):
+        grid.addWidget(label(text, "soft"), number, 0)
+        holder = QHBoxLayout()
+        holder.setSpacing(4)
+        holder.addStretch(1)
+        for key in keys[:3]:
+            shown = label(_shown(key), "key")
+            shown.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+            holder.addWidget(shown)
+        grid.addLayout(holder, number, 1)
+    grid.setColumnStretch(0, 1)
+    return grid
 
 
 def _shown(key: str) -> str:

@@ -97,6 +97,8 @@ QMenu::separator { height: 1px; background: @line; margin: 5px 8px; }
 QMenu::icon { padding-left: 8px; }
 QStatusBar { background: @panel; border-top: 1px solid @line; color: @soft; }
 QStatusBar::item { border: 0; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
+QInputDialog QLineEdit { min-width: 320px; }
 QSplitter::handle { background: @line; }
 QSplitter::handle:hover { background: @accent; }
 QPushButton { background: @raised; border: 1px solid @strong_line; border-radius: 6px; padding: 6px 14px;
