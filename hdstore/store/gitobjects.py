@@ -17,6 +17,7 @@ from hdstore.model import Author
 
 __all__ = [
     "BLOB_MODE",
+    "OBJECT_LIMIT",
     "TREE_MODE",
     "CommitObject",
     "Entry",
@@ -28,8 +29,12 @@ __all__ = [
     "encode_commit",
     "encode_tag",
     "encode_tree",
+    "new_object_id",
     "object_id",
 ]
+
+OBJECT_LIMIT = 1 << 30
+"""The largest object in bytes: what a stranger's few kilobytes may grow to is bounded by it."""
 
 BLOB_MODE = 0o100644
 TREE_MODE = 0o040000
@@ -85,6 +90,17 @@ class TagObject:
 def object_id(kind: str, data: bytes) -> str:
     """Returns the 40-digit id git gives to these bytes."""
     return hashlib.sha1(b"%s %d\0" % (kind.encode(), len(data)) + data, usedforsecurity=False).hexdigest()
+
+
+def new_object_id(kind: str, data: bytes) -> str:
+    """Returns the id of an object that is to be written; refuses what could not be read again."""
+    if kind not in _KINDS:
+        raise InvalidValueError(f"{kind!r} is not a kind of object.")
+    if len(data) > OBJECT_LIMIT:
+        raise InvalidValueError(
+            f"A {kind} of {len(data)} bytes can not be stored: {OBJECT_LIMIT} are the most."
+        )
+    return object_id(kind, data)
 
 
 def check_oid(oid: str) -> str:

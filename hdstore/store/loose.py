@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hdstore.store import files
-from hdstore.store.gitobjects import object_id
+from hdstore.store.gitobjects import new_object_id
 from hdstore.store.presence import Presence, loose_path
 
 __all__ = ["LooseWriter"]
@@ -25,7 +25,7 @@ class LooseWriter:
 
     def write(self, kind: str, data: bytes) -> str:
         """Returns the id of the object; it is kept for ``finish`` unless the repository has it."""
-        oid = object_id(kind, data)
+        oid = new_object_id(kind, data)
         if oid not in self._pending and not self._presence.renew(oid):
             self._pending[oid] = b"%s %d\0%s" % (kind.encode(), len(data), data)
         return oid

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from hdstore.model import Progress
 from hdstore.store import files
 from hdstore.store.delta import DeltaFinder
-from hdstore.store.gitobjects import object_id
+from hdstore.store.gitobjects import new_object_id
 from hdstore.store.presence import Presence
 
 __all__ = ["PackWriter", "encode_index"]
@@ -123,7 +123,7 @@ class PackWriter:
 
     def write(self, kind: str, data: bytes) -> str:
         """Returns the id of the object, which is in the pack once ``finish`` has returned."""
-        oid = object_id(kind, data)
+        oid = new_object_id(kind, data)
         raw = bytes.fromhex(oid)
         if raw in self._written or (self._presence is not None and self._presence.renew(oid)):
             return oid

@@ -136,3 +136,28 @@ def test_a_killed_process_loses_nothing_that_it_reported(
         done += 1
         assert state == states[done]
     assert deaths > 150
+
+
+def test_nothing_is_named_before_it_is_on_the_disk(
+    layout: Layout, save: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a ref moves the names of objects and journals are flushed, and before a step returns all names are."""
+    unsettled: set[Path] = set()
+
+    def follow(what: str, path: Path) -> None:
+        if what == "rename":
+            assert not written, f"{path} gets its name while {written} are not on the disk"
+            unsettled.add(path.parent)
+        elif what == "write" and path.parent == layout.tmp and not path.name.startswith("gitlock"):
+            written.add(path)
+        elif what == "fsync":
+            written.discard(path)
+            unsettled.discard(path)
+        elif what == "ref":
+            assert not {folder for folder in unsettled if layout.hds / "refs" not in folder.parents}
+
+    written: set[Path] = set()
+    monkeypatch.setattr(files, "on_step", follow)
+    for _ in Work(layout.hds, save).steps():
+        assert not unsettled
+        assert not written

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hdstore.errors import DamagedError, InvalidValueError
 from hdstore.model import Author
+from hdstore.store import gitobjects
 from hdstore.store.gitobjects import (
     BLOB_MODE,
     TREE_MODE,
@@ -186,6 +187,20 @@ def test_ids_messages_and_tag_names_are_checked() -> None:
         encode_commit(tree=OID, parents=(), author=author, time=1, message="a\0b")
     with pytest.raises(InvalidValueError, match="name of a tag"):
         encode_tag(target=OID, name="a b", author=author, time=1, message="")
+
+
+def test_what_could_not_be_read_again_is_not_written(
+    monkeypatch: pytest.MonkeyPatch, objects: Objects
+) -> None:
+    """An unknown kind, and an object beyond the limit, are refused by both writers."""
+    monkeypatch.setattr(gitobjects, "OBJECT_LIMIT", 10)
+    for block in (objects.loose, objects.pack):
+        with block() as writer:
+            writer.write("blob", b"x" * 10)
+            with pytest.raises(InvalidValueError, match="11 bytes can not be stored"):
+                writer.write("blob", b"x" * 11)
+            with pytest.raises(InvalidValueError, match="not a kind of object"):
+                writer.write("delta", b"")
 
 
 @given(st.binary(max_size=100))
