@@ -97,6 +97,7 @@ class AnnotationPanel(QTabWidget):
 
     def fit_labels(self) -> None:
         """Gives the labels as much room as they need, up to two fifths of the panel."""
+        self.labels.setMinimumHeight(30 * min(self._labels.rowCount(), 6))
         wanted = 104 + 30 * max(self._labels.rowCount(), 2)
         height = max(self._splitter.height(), 400)
         wanted = min(wanted, height * 2 // 5)
