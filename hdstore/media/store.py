@@ -60,7 +60,14 @@ class Media:
 
     # Kept media
 
-    def keep(self, path: Path, *, link: bool = False, progress: Progress | None = None) -> str:
+    def keep(
+        self,
+        path: Path,
+        *,
+        link: bool = False,
+        expected: str | None = None,
+        progress: Progress | None = None,
+    ) -> str:
         """Stores the bytes of a file and returns their hash.
 
         Blocks are shared where the file system can, else copied. With ``link`` a hard link may stand for the
@@ -68,7 +75,7 @@ class Media:
         (``verify`` tells), and the original's permissions stay as they are.
 
         Raises:
-            MediaError: the file can not be read.
+            MediaError: the file can not be read, or its bytes do not have the ``expected`` hash: nothing is stored.
             StorageError: the bytes can not be written.
         """
         with open_regular(path) as source, self._new_file() as (target, temporary):
@@ -82,6 +89,8 @@ class Media:
             else:
                 # A tee has all that hash_stream uses of a BinaryIO: read().
                 hash = hash_stream(cast("BinaryIO", _Tee(path, source, target)), report)
+            if expected not in (None, hash):
+                raise MediaError(f"{path} should have the hash {expected} but has {hash}.")
             self._put(target, temporary, hash)
         return hash
 
@@ -136,7 +145,9 @@ class Media:
         """Yields the hashes of all kept media, in order; files that are none are passed over."""
         with storage_errors(f"Listing {self.folder}"):
             for folder in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
-                for name in sorted(os.listdir(folder)):
+                with os.scandir(folder) as entries:
+                    names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+                for name in sorted(names):
                     if _HASH.fullmatch(name) and name.startswith(folder.name):
                         yield name
 
@@ -227,7 +238,7 @@ class Media:
         """Gives a finished file the name of its hash: bytes first, name last, both durable."""
         target = self.path_of(hash)
         stream.flush()
-        if _length(target) == _length(temporary):
+        if self.has(hash) and _length(target) == _length(temporary):
             return
         self._make_folder(target.parent)
         # A shared repository's folder lets more people in than this process' umask might.

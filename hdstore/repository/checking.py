@@ -9,6 +9,7 @@ from hdstore.model import Progress
 from hdstore.repository.core import Core
 from hdstore.repository.reports import Finding
 from hdstore.store import CATALOG_REF, FORMAT, Catalog, decode_commit, verify_files
+from hdstore.sync import INCOMING_REF
 from hdstore.version import VersionVerifier, commit_of
 
 __all__ = ["check_repository"]
@@ -26,6 +27,7 @@ class _Check:
         self._names: dict[str, str] = {}
         self._verifier = VersionVerifier(core.objects)
         self._unfinished: list[Finding] = []
+        self._media_needed: dict[str, str] = {}
 
     def run(self) -> Iterator[Finding]:
         found = False
@@ -98,6 +100,14 @@ class _Check:
                 except HdstoreError as error:
                     yield Finding("ref", name, str(error))
         seen: set[str] = set()
+        here = {name: tip for name, tip in tips.items() if not name.startswith(INCOMING_REF)}
+        yield from self._histories(here, seen)
+        # The media of what was only fetched come when it is pulled.
+        self._media_needed = dict(self._verifier.media)
+        yield from self._histories({name: tip for name, tip in tips.items() if name not in here}, seen)
+
+    def _histories(self, tips: dict[str, str], seen: set[str]) -> Iterator[Finding]:
+        core = self._core
         for name, tip in tips.items():
             path = name.partition("/heads/")[2] or name.partition("/tags/")[2]
             called = self._names.get(path, name)
@@ -123,6 +133,6 @@ class _Check:
             if not media.verify(name):
                 yield Finding("media", name, "the kept bytes are not what their hash says")
         held = set(kept)
-        for name, commit in sorted(self._verifier.media.items()):
+        for name, commit in sorted(self._media_needed.items()):
             if name not in held:
                 yield Finding("media", name, f"a frame of commit {commit} names it, but it is not kept here")

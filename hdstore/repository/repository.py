@@ -279,6 +279,9 @@ def init(folder: str | Path = ".", *, shared: bool = False, author: Author | Non
     """
     author = author or author_from_environment()
     layout = Layout(Path(folder).absolute())
+    if layout.hds.exists():
+        # An init that was cut short goes on, but not with what somebody put there.
+        check_layout(layout, unfinished=True)
     layout.create(shared=shared)
     repository = Repository(layout, author)
     core = repository._core

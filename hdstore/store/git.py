@@ -38,6 +38,9 @@ _OPTIONS = (
     "protocol.ssh.allow=always",
     "protocol.ext.allow=never",
     "transfer.fsckObjects=true",
+    # What arrives is one pack, and on the disk before a ref names it: git alone flushes neither few objects nor refs.
+    "core.fsync=all",
+    "fetch.unpackLimit=1",
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
     "gc.auto=0",
@@ -81,7 +84,10 @@ def local_program(name: str) -> str:
     Such a remote's git runs as this user: its hooks must not, whoever wrote them; and whose files it reads
     was judged before (git itself would refuse another owner's).
     """
-    return f"git -c safe.directory=* -c core.hooksPath=/dev/null -c core.fsmonitor=false {name}"
+    return (
+        "git -c safe.directory=* -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.fsync=all"
+        f" -c receive.unpackLimit=1 {name}"
+    )
 
 
 def run_git(

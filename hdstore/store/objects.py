@@ -17,16 +17,14 @@ import pygit2
 
 from hdstore.errors import DamagedError
 from hdstore.model import Progress
-from hdstore.store.gitobjects import check_oid, object_id
+from hdstore.store import files
+from hdstore.store.gitobjects import OBJECT_LIMIT, check_oid, object_id
 from hdstore.store.locks import Lock
 from hdstore.store.loose import LooseWriter
 from hdstore.store.pack import PackWriter
 from hdstore.store.presence import Presence
 
-__all__ = ["OBJECT_LIMIT", "Objects", "Writer"]
-
-OBJECT_LIMIT = 1 << 30
-"""The largest object that is read, in bytes: what a stranger's few kilobytes may grow to is bounded by it."""
+__all__ = ["Objects", "Writer"]
 
 _KINDS = {
     int(pygit2.enums.ObjectType.COMMIT): "commit",
@@ -125,6 +123,13 @@ class Objects:
     def exists(self, oid: str) -> bool:
         """Says whether the object is there."""
         return self._handle().presence.has(check_oid(oid))
+
+    def settle(self) -> None:
+        """Finds what another program has written, and sees to it that its names are on the disk."""
+        with files.storage_errors(f"flush {self._folder}"):
+            for folder in (self._folder, self._folder / "pack"):
+                files.flush_folder(folder)
+        self.refresh()
 
     def refresh(self) -> None:
         """Makes every thread look at the disk again at its next call."""

@@ -50,11 +50,11 @@ _FOLDERS = ("objects", "objects/info", "objects/pack", "refs", "hdstore")
 _HEAD_LIMIT = 4096
 
 
-def check(layout: Layout, *, trusted: bool = False) -> None:
+def check(layout: Layout, *, trusted: bool = False, unfinished: bool = False) -> None:
     """Raises UntrustedError when the repository may not be opened, and says what is wrong with it.
 
     ``trusted`` says that the user has allowed this repository although somebody else owns it; nothing else is
-    allowed by it.
+    allowed by it. ``unfinished`` is for a folder in which a repository is about to be made: HEAD may be missing.
     """
     hds = layout.hds
     with files.storage_errors(f"examine the repository {hds}"):
@@ -72,7 +72,8 @@ def check(layout: Layout, *, trusted: bool = False) -> None:
         if not trusted:
             _check_owner(hds, settings)
         _check_links(hds)
-        _check_head(hds)
+        if not unfinished:
+            _check_head(hds)
 
 
 def _refusal(hds: Path, found: str, remedy: str) -> UntrustedError:

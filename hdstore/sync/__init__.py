@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hdstore.sync.remotes import Remotes, SyncReport, clone_into
+from hdstore.sync.remotes import INCOMING_REF, Remotes, SyncReport, clone_into
 from hdstore.sync.urls import place_of
 
-__all__ = ["Remotes", "SyncReport", "clone_into", "place_of"]
+__all__ = ["INCOMING_REF", "Remotes", "SyncReport", "clone_into", "place_of"]

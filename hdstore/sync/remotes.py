@@ -1,7 +1,9 @@
 """Remotes of a repository, and exchanging versions with them through the git program.
 
-A move begins with a fetch into ``refs/hdstore/remotes/<remote>/``, so that what both sides have is known here; then the
-planner says which refs move forward, media are copied, objects follow, and refs move last.
+A move begins with a fetch into ``refs/hdstore/incoming/<remote>/``, so that what both sides have is known here; then
+the planner says which refs move forward, media are copied, objects follow, and refs move last. With them moves
+``refs/hdstore/remotes/<remote>/``, what the remote had when last seen: from it the planner knows what was done since,
+so an exchange that was refused or cut short must not change it.
 """
 
 from __future__ import annotations
@@ -10,24 +12,32 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hdstore.errors import AlreadyExistsError, MediaError, NotFoundError, RemoteError
+from hdstore.errors import AlreadyExistsError, MediaError, NotFoundError, RemoteError, UntrustedError
 from hdstore.media import Media, Roots
 from hdstore.model import Progress
 from hdstore.store import (
     Catalog,
     Config,
     Layout,
+    Lock,
     Objects,
     Refs,
     RefUpdate,
     check_layout,
+    files,
     local_program,
     run_git,
 )
 from hdstore.sync.planning import CATALOG, Plan, plan
 from hdstore.sync.urls import check_remote_name, place_of
 
-__all__ = ["Remotes", "SyncReport", "clone_into"]
+__all__ = ["INCOMING_REF", "Remotes", "SyncReport", "clone_into"]
+
+INCOMING_REF = "refs/hdstore/incoming/"
+"""What a remote has, while it is not decided what becomes of it here; kept media may be missing of it."""
+
+_UNFINISHED = ".hds.unfinished"
+"""Where a clone is made until it is whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +84,9 @@ class Remotes:
         """Forgets a remote and what was last seen of it."""
         self._url(name)
         self._config.change({f"remote.{name}.url": None})
-        seen = self._refs.list(self._prefix(name))
-        with self._refs.lock(*seen):
-            self._refs.transaction([RefUpdate(ref, oid, None) for ref, oid in seen.items()])
+        kept = {**self._refs.list(_seen_ref(name)), **self._refs.list(_incoming_ref(name))}
+        with self._refs.lock(*kept):
+            self._refs.transaction([RefUpdate(ref, oid, None) for ref, oid in kept.items()])
 
     def _url(self, name: str) -> str:
         url = self.list().get(name)
@@ -85,13 +95,11 @@ class Remotes:
             raise NotFoundError(f"There is no remote {name!r}; there are: {known}.")
         return url
 
-    @staticmethod
-    def _prefix(remote: str) -> str:
-        return f"refs/hdstore/remotes/{remote}/"
+    def _below(self, prefix: str) -> dict[str, str]:
+        return {name.removeprefix(prefix): oid for name, oid in self._refs.list(prefix).items()}
 
     def _seen(self, remote: str) -> dict[str, str]:
-        prefix = self._prefix(remote)
-        return {name.removeprefix(prefix): oid for name, oid in self._refs.list(prefix).items()}
+        return self._below(_seen_ref(remote))
 
     def _ours(self) -> dict[str, str]:
         found = {**self._refs.list("refs/heads/"), **self._refs.list("refs/tags/")}
@@ -103,15 +111,19 @@ class Remotes:
         if not layout.exists:
             raise RemoteError(f"There is no repository in {place}, which the remote {remote!r} names.")
         check_layout(layout)
+        # What a killed process left half done is neither to be copied nor in the way of git.
+        Refs(layout.hds).recover()
+        self._refs.recover()
         return layout
 
     def pull(self, remote: str, media: Media, *, progress: Progress | None = None) -> SyncReport:
         """Moves this repository forward to what the remote has."""
         theirs = self._remote_layout(remote)
-        before = self._seen(remote)
-        self._fetch(remote, theirs, progress)
-        sender = self._seen(remote)
-        with self._refs.lock(*{f"refs/{name}" for name in (*self._ours(), *sender)}):
+        sender = self._fetch(remote, theirs, progress)
+        base = _seen_ref(remote)
+        names = {*(f"refs/{name}" for name in (*self._ours(), *sender))}
+        with self._refs.lock(*names, *(base + name for name in (*self._seen(remote), *sender))):
+            before = self._seen(remote)
             moves = plan(
                 self._objects,
                 receiver=self._ours(),
@@ -120,7 +132,8 @@ class Remotes:
                 describe=self._describe(sender),
             )
             count, size = _copy_media(_media_of(theirs), media, progress)
-            self._refs.transaction([RefUpdate(f"refs/{n}", old, new) for n, (old, new) in _ordered(moves)])
+            updates = [RefUpdate(f"refs/{name}", old, new) for name, (old, new) in _ordered(moves)]
+            self._refs.transaction([*updates, *_differences(base, before, sender)])
         return _report(remote, moves, count, size)
 
     def push(self, remote: str, media: Media, *, progress: Progress | None = None) -> SyncReport:
@@ -128,19 +141,24 @@ class Remotes:
         place = place_of(self._url(remote))
         layout = Layout(place)
         if not layout.exists:
-            if place.exists() and any(place.iterdir()):
+            # A push that was cut short may have begun to make the repository.
+            if place.exists() and any(found != layout.hds for found in place.iterdir()):
                 raise RemoteError(
                     f"{place} holds files but no repository; push to an empty folder or to a repository."
                 )
             place.mkdir(parents=True, exist_ok=True)
+            if layout.hds.exists():
+                check_layout(layout, unfinished=True)
             layout.create()
         theirs = self._remote_layout(remote)
-        before = self._seen(remote)
-        self._fetch(remote, theirs, progress)
-        receiver = self._seen(remote)
+        receiver = self._fetch(remote, theirs, progress)
         ours = self._ours()
         moves = plan(
-            self._objects, receiver=receiver, sender=ours, seen=before, describe=self._describe(ours)
+            self._objects,
+            receiver=receiver,
+            sender=ours,
+            seen=self._seen(remote),
+            describe=self._describe(ours),
         )
         if CATALOG in moves.ahead:
             raise RemoteError(
@@ -148,11 +166,19 @@ class Remotes:
             )
         count, size = _copy_media(media, _media_of(theirs), progress)
         if moves.moves:
-            self._send(remote, theirs, moves, progress)
+            self._send(theirs, moves, progress)
+        after = {**receiver, **{name: new for name, (_, new) in moves.moves.items()}}
+        self._note_seen(remote, {name: oid for name, oid in after.items() if oid is not None})
         return _report(remote, moves, count, size)
 
-    def _fetch(self, remote: str, theirs: Layout, progress: Progress | None) -> None:
-        base = self._prefix(remote)
+    def _note_seen(self, remote: str, now: dict[str, str]) -> None:
+        base = _seen_ref(remote)
+        with self._refs.lock(*(base + name for name in (*self._seen(remote), *now))):
+            self._refs.transaction(_differences(base, self._seen(remote), now))
+
+    def _fetch(self, remote: str, theirs: Layout, progress: Progress | None) -> dict[str, str]:
+        """Brings what the remote has and returns its refs."""
+        base = _incoming_ref(remote)
         run_git(
             self._layout.hds,
             "-c",
@@ -170,9 +196,10 @@ class Remotes:
             f"+refs/tags/*:{base}tags/*",
             progress=progress,
         )
-        self._objects.refresh()
+        self._objects.settle()
+        return self._below(base)
 
-    def _send(self, remote: str, theirs: Layout, moves: Plan, progress: Progress | None) -> None:
+    def _send(self, theirs: Layout, moves: Plan, progress: Progress | None) -> None:
         leases, specs = [], []
         for name, (old, new) in _ordered(moves):
             leases.append(f"--force-with-lease=refs/{name}:{old or ''}")
@@ -191,10 +218,6 @@ class Remotes:
             *specs,
             progress=progress,
         )
-        base = self._prefix(remote)
-        updates = [RefUpdate(base + name, old, new) for name, (old, new) in _ordered(moves)]
-        with self._refs.lock(*(update.name for update in updates)):
-            self._refs.transaction(updates)
 
     def _describe(self, refs: dict[str, str]) -> Callable[[str], str]:
         """Returns a function from a ref to what people call it, by the catalog among ``refs``."""
@@ -209,6 +232,23 @@ class Remotes:
             return f"{dataset.name}/{record.name}" if dataset and record else name
 
         return describe
+
+
+def _seen_ref(remote: str) -> str:
+    return f"refs/hdstore/remotes/{remote}/"
+
+
+def _incoming_ref(remote: str) -> str:
+    return f"{INCOMING_REF}{remote}/"
+
+
+def _differences(prefix: str, before: dict[str, str], now: dict[str, str]) -> list[RefUpdate]:
+    """Returns the moves that make the refs below ``prefix`` what they are to be now."""
+    return [
+        RefUpdate(prefix + name, before.get(name), now.get(name))
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
 
 
 def _ordered(moves: Plan) -> list[tuple[str, tuple[str | None, str | None]]]:
@@ -239,29 +279,43 @@ def _copy_media(source: Media, target: Media, progress: Progress | None) -> tupl
         if progress is not None:
             progress("Copying media", done, len(missing))
         path = source.path_of(name)
-        if target.keep(path) != name:
-            raise MediaError(f"The medium {name} is damaged in {source.folder}; check that repository.")
+        try:
+            target.keep(path, expected=name)
+        except MediaError as error:
+            raise MediaError(
+                f"The medium {name} is damaged in {source.folder}; check that repository."
+            ) from error
         size += path.stat().st_size
     return len(missing), size
 
 
 def clone_into(url: str, layout: Layout, *, progress: Progress | None = None) -> None:
-    """Makes a repository in an empty folder and brings what ``url`` has; nothing is left when that fails."""
+    """Makes a repository in an empty folder and brings what ``url`` has; nothing is left when that fails.
+
+    It is made beside its place and moved there when it is whole, so a clone that was killed can be repeated.
+    """
     place = place_of(url)
-    source = Layout(place)
-    if not source.exists:
+    if not Layout(place).exists:
         raise RemoteError(f"There is no repository in {place} to clone.")
     folder = layout.folder
+    aside = Layout(folder / _UNFINISHED)
     existed = folder.exists()
-    if existed and any(folder.iterdir()):
+    if existed and any(found != aside.folder for found in folder.iterdir()):
         raise AlreadyExistsError(f"{folder} is not empty; clone into a new folder.")
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        layout.create()
-        objects, refs = Objects(layout.hds), Refs(layout.hds)
-        remotes = Remotes(layout, objects, refs)
-        remotes.add("origin", str(place))
-        remotes.pull("origin", _media_of(layout), progress=progress)
-    except BaseException:
-        shutil.rmtree(layout.hds if existed else folder, ignore_errors=True)
-        raise
+    if aside.folder.is_symlink():
+        raise UntrustedError(f"{aside.folder} is a symbolic link; remove it and clone again.")
+    with files.storage_errors(f"make a repository in {folder}"):
+        files.make_folders(aside.folder)
+        with Lock(aside.folder / "lock", timeout=0, what=f"{folder}, into which a clone is being made"):
+            try:
+                shutil.rmtree(aside.hds, ignore_errors=True)
+                aside.create()
+                remotes = Remotes(aside, Objects(aside.hds), Refs(aside.hds))
+                remotes.add("origin", str(place))
+                remotes.pull("origin", _media_of(aside), progress=progress)
+                files.rename(aside.hds, layout.hds)
+                files.flush_folder(folder)
+            finally:
+                shutil.rmtree(aside.folder, ignore_errors=True)
+                if not existed and not layout.exists:
+                    shutil.rmtree(folder, ignore_errors=True)
