@@ -264,8 +264,6 @@ class _Update:
             return right
         if right is None:
             return left
-        if isinstance(left, _Leaf) and isinstance(right, _Leaf):
-            return None  # both stand as they stood, and they stood apart
         count = size = 0
         for half in (left, right):
             if isinstance(half, _Items):
