@@ -476,3 +476,31 @@ def test_the_shortcut_sheet_is_built_from_the_table(window: Any) -> None:
     assert "Draw box" in texts
     assert "Next frame" in texts
     sheet.close()
+
+
+def test_a_group_is_seen_through_one_of_its_sources(
+    window: Any, repository: hdstore.Repository, photos: Path
+) -> None:
+    """What is drawn lies on the source that is shown, and the next group is seen through the same."""
+    linker = repository.media.linker(policy="link", root="photos", base=photos)
+    groups = []
+    for number in (0, 1):
+        sources = [linker.source(photos / f"img{n + number}.png", id=name) for n, name in ((0, "left"), (4, "right"))]
+        groups.append(hdstore.FrameGroup(id=f"z{number}", sources=tuple(sources)))
+    repository.version("Street/Current").add_frames(groups)
+    window.qtbot.waitUntil(lambda: window.main.frames.rowCount() == 14, timeout=8000)
+    window.show(12)
+    chooser = window.main.frame_view._source
+    assert chooser.isVisible()
+    assert chooser.text() == "left"
+
+    chooser.menu().actions()[1].trigger()
+    window.settle()
+    window.key(Qt.Key.Key_1)
+    window.key(Qt.Key.Key_R)
+    window.drag((100, 60), (140, 100))
+    (drawn,) = window.annotations().values()
+    window.key(Qt.Key.Key_D)
+
+    assert drawn.sources == ("right",)
+    assert chooser.text() == "right"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QToolButton,
     QVBoxLayout,
@@ -17,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from hdstore_gui.widgets.theme import Theme
 
-__all__ = ["EmptyState", "NoticeBar", "bar", "label", "line", "push", "retone", "vertical_line"]
+__all__ = ["Chooser", "EmptyState", "NoticeBar", "bar", "label", "line", "push", "retone", "vertical_line"]
 
 Choice = tuple[str, Callable[[], object]]
 
@@ -76,6 +77,48 @@ def bar(*, height: int = 48) -> tuple[QWidget, QHBoxLayout]:
     row.setContentsMargins(14, 0, 14, 0)
     row.setSpacing(6)
     return made, row
+
+
+class Chooser(QToolButton):
+    """A button with a menu of texts, one of which is chosen."""
+
+    chosen = Signal(str)
+    """The text that the user chose."""
+
+    def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.setAccessibleName(name)
+        self.setToolTip(name)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setProperty("kind", "chooser")
+        self.setMenu(QMenu(self))
+        theme.changed.connect(self._recolor)
+        self._recolor()
+
+    def offer(self, texts: Sequence[str], current: str) -> None:
+        """Offers these texts; ``current`` is the one that holds."""
+        self.menu().clear()
+        for text in texts:
+            action = self.menu().addAction(text)
+            action.setCheckable(True)
+            action.setChecked(text == current)
+            action.triggered.connect(self._picker(text))
+        self.setText(current)
+
+    def _picker(self, text: str) -> Callable[[], None]:
+        def pick() -> None:
+            for action in self.menu().actions():
+                action.setChecked(action.text() == text)
+            self.setText(text)
+            self.chosen.emit(text)
+
+        return pick
+
+    def _recolor(self) -> None:
+        self.setIcon(self._theme.icon("chevron-down", size=14))
 
 
 class EmptyState(QWidget):

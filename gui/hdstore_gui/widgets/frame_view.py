@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from hdstore.errors import HdstoreError
 from hdstore.model import Frame, FrameEdit, RemoveAnnotation, ReplaceAnnotation, Schema, Source, replace
@@ -20,7 +20,7 @@ from hdstore_gui.services.desk import Desk, Saving
 from hdstore_gui.services.images import Images, Loaded
 from hdstore_gui.widgets.actions import ActionTable
 from hdstore_gui.widgets.annotation_panel import AnnotationPanel
-from hdstore_gui.widgets.bits import bar, label, retone, vertical_line
+from hdstore_gui.widgets.bits import Chooser, bar, label, retone, vertical_line
 from hdstore_gui.widgets.canvas import Canvas
 from hdstore_gui.widgets.theme import Theme
 from hdstore_gui.widgets.undo import EditCommand, Undo, inverses
@@ -76,9 +76,8 @@ class FrameView(QWidget):
         self._zoom.setFixedWidth(48)
         self._zoom.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._state = label("", "chip")
-        self._source = QComboBox()
-        self._source.setAccessibleName("Source")
-        self._source.activated.connect(self._source_chosen)
+        self._source = Chooser(theme, "Source")
+        self._source.chosen.connect(self._source_chosen)
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         self._splitter.setHandleWidth(1)
         self._splitter.setChildrenCollapsible(False)
@@ -188,6 +187,7 @@ class FrameView(QWidget):
             return
         self._undo.use(version.id, frame.id)
         self.canvas.select(Selection())
+        self.panel.select(Selection())
         self._desk.lay(version, frame)
         self._images_ahead()
         self.altered.emit()
@@ -210,22 +210,20 @@ class FrameView(QWidget):
 
     def _show_annotations(self, frame: Frame) -> None:
         schema = self._version.schema if self._version is not None else Schema()
-        self.canvas.show_frame(frame, self._source_id(frame), schema=schema, colours=self._colours)
+        self.canvas.show_frame(frame, self._source_id(), schema=schema, colours=self._colours)
         self.annotations.show(frame, self._colours, editable=self.can_edit)
         self.labels.count_in(frame)
         self.panel.show_frame(frame)
 
     def _show_sources(self, frame: Frame) -> None:
-        wanted = self._source.currentText()
-        with QSignalBlocker(self._source):
-            self._source.clear()
-            self._source.addItems([source.id for source in frame.sources])
-            # A group's next moment is looked at through the same camera.
-            self._source.setCurrentIndex(max(self._source.findText(wanted), 0) if frame.sources else -1)
+        ids = [source.id for source in frame.sources]
+        # A group's next moment is looked at through the same camera.
+        kept = self._source.text()
+        self._source.offer(ids, kept if kept in ids else ids[0] if ids else "")
         self._source.setVisible(len(frame.sources) > 1)
 
-    def _source_id(self, frame: Frame) -> str:
-        return self._source.currentText() or (frame.sources[0].id if frame.sources else "")
+    def _source_id(self) -> str:
+        return self._source.text()
 
     def _source_chosen(self) -> None:
         if self._frame is not None:
@@ -234,7 +232,7 @@ class FrameView(QWidget):
 
     def _load_picture(self) -> None:
         frame = self._frame
-        source = frame.source(self._source_id(frame)) if frame is not None else None
+        source = frame.source(self._source_id()) if frame is not None else None
         if source is None:
             self.canvas.show_message("This frame has no source to show.", (640, 480))
             return
@@ -252,7 +250,7 @@ class FrameView(QWidget):
 
     def _is_shown(self, source: Source) -> bool:
         frame = self._frame
-        return frame is not None and frame.source(self._source_id(frame)) is source
+        return frame is not None and frame.source(self._source_id()) is source
 
     def _images_ahead(self) -> None:
         row = self.row

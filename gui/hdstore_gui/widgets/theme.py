@@ -119,6 +119,7 @@ QToolButton:hover { background: @hover; color: @text; }
 QToolButton:pressed { background: @pressed; }
 QToolButton:checked { background: @accent_soft; color: @accent; }
 QToolButton:focus { background: @hover; }
+QToolButton[kind="chooser"] { border: 1px solid @strong_line; padding: 4px 8px; color: @text; }
 QToolButton::menu-indicator { image: none; }
 QLineEdit { background: @raised; border: 1px solid @strong_line; border-radius: 6px; padding: 5px 9px;
     selection-background-color: @accent; selection-color: @on_accent; }
