@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from hdstore.errors import InvalidValueError
+from hdstore.errors import InvalidInputError, InvalidValueError
 from hdstore.model import Changes, Frame
 from hdstore.repository.core import Core
 from hdstore.repository.saving import save_batch
@@ -30,6 +30,7 @@ class Bulk:
         self._version_id = version_id
         self._threshold = flush_threshold
         self._batch = Batch(core.layout.tmp)
+        self._over = False
         self.saves: list[Changes] = []
 
     def __enter__(self) -> Bulk:
@@ -46,10 +47,12 @@ class Bulk:
             if error is None:
                 self.flush()
         finally:
+            self._over = True
             self._batch.close()
 
     def add_frame(self, frame: Frame) -> None:
         """Adds a frame, or replaces the one of its id."""
+        self._check_open()
         self._batch.put(frame)
         self._maybe_flush()
 
@@ -58,9 +61,14 @@ class Bulk:
         self.add_frame(frame)
 
     def delete_frame(self, frame_id: str) -> None:
-        """Removes a frame."""
+        """Removes a frame; one that is not there is passed over."""
+        self._check_open()
         self._batch.remove(frame_id)
         self._maybe_flush()
+
+    def _check_open(self) -> None:
+        if self._over:
+            raise InvalidInputError("This bulk context has ended and saves no more; begin another one.")
 
     def _maybe_flush(self) -> None:
         if self._threshold is not None and len(self._batch) >= self._threshold:

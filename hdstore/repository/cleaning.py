@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from hdstore.model import Progress
 from hdstore.repository.core import Core
 from hdstore.repository.reports import GcReport
-from hdstore.store import decode_commit, gc_objects
+from hdstore.store import decode_commit, gc_objects, storage_errors
 from hdstore.version import VersionState, commit_of, media_of
 
 __all__ = ["collect_garbage"]
@@ -24,11 +25,14 @@ def collect_garbage(core: Core, *, grace: float, progress: Progress | None = Non
     removed = size = 0
     oldest = time.time() - grace
     for name in list(core.media.hashes()):
-        stat = core.media.path_of(name).stat()
-        if name not in needed and stat.st_mtime < oldest:
-            core.media.remove(name)
-            size += stat.st_size
-            removed += 1
+        if name in needed:
+            continue
+        with storage_errors(f"examine the medium {name}"), suppress(FileNotFoundError):
+            stat = core.media.path_of(name).stat()
+            if stat.st_mtime < oldest:
+                core.media.remove(name)
+                size += stat.st_size
+                removed += 1
     return GcReport(
         objects_removed=collected.removed,
         size_before=collected.before,

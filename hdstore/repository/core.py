@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from hdstore.errors import NotFoundError, ReadOnlyError
 from hdstore.media import Media, Roots
 from hdstore.model import Author, DatasetDocument, Status, VersionRecord, replace
+from hdstore.repository.naming import quote_name
 from hdstore.store import (
     CATALOG_REF,
     Catalog,
@@ -20,7 +21,6 @@ from hdstore.store import (
     maybe_pack_in_background,
     write_catalog,
 )
-from hdstore.version import VersionState, commit_of
 
 __all__ = ["Core", "draft_ref", "published_ref"]
 
@@ -78,10 +78,14 @@ class Core:
 
     def document(self, dataset_id: str) -> DatasetDocument:
         """Returns a dataset's document; raises NotFoundError once it is deleted."""
+        return _living(self.catalog().datasets, dataset_id)
+
+    def path_of(self, dataset_id: str, version_id: str) -> str:
+        """Returns what people call a version, ``DATASET/VERSION``; the id stands for a name that is not known."""
         document = self.catalog().datasets.get(dataset_id)
-        if document is None or document.deleted:
-            raise NotFoundError(f"There is no dataset {dataset_id!r} any more; it was deleted.")
-        return document
+        record = document.versions.get(version_id) if document else None
+        names = (document.name if document else dataset_id, record.name if record else version_id)
+        return "/".join(map(quote_name, names))
 
     @contextmanager
     def changing(self, message: str, *refs: str) -> Iterator[Change]:
@@ -107,24 +111,32 @@ class Core:
         oid = self.refs.get(name)
         return (name, oid, Status.DRAFT) if oid is not None else None
 
+    def living_ref(self, dataset_id: str, version_id: str) -> tuple[str, str, Status]:
+        """Returns name, value and status of a version's ref; raises NotFoundError once it is deleted."""
+        found = self.ref_of(dataset_id, version_id)
+        if found is None:
+            path = self.path_of(dataset_id, version_id)
+            raise NotFoundError(f"There is no version {path} ({version_id}) any more; it was deleted.")
+        return found
+
     def draft_tip(self, dataset_id: str, version_id: str) -> str:
         """Returns the commit of a draft that is to be edited; raises ReadOnlyError for a published version."""
-        found = self.ref_of(dataset_id, version_id)
-        if found is None:
-            raise NotFoundError(f"There is no version {version_id!r} any more; it was deleted.")
-        _, oid, status = found
+        _, oid, status = self.living_ref(dataset_id, version_id)
         if status is Status.PUBLISHED:
             raise ReadOnlyError(
-                f"Version {version_id!r} is published and can not be edited; create a child version and edit that."
+                f"Version {self.path_of(dataset_id, version_id)} is published and can not be changed; create a child"
+                " version of it and edit that."
             )
+        self.catalog().check_writable()
         return oid
 
-    def state(self, dataset_id: str, version_id: str) -> VersionState:
-        """Returns what a version holds now."""
-        found = self.ref_of(dataset_id, version_id)
-        if found is None:
-            raise NotFoundError(f"There is no version {version_id!r} any more; it was deleted.")
-        return VersionState(self.objects, commit_of(self.objects, found[1]))
+
+def _living(documents: Mapping[str, DatasetDocument], dataset_id: str) -> DatasetDocument:
+    document = documents.get(dataset_id)
+    if document is None or document.deleted:
+        called = f"{document.name!r} ({dataset_id})" if document else repr(dataset_id)
+        raise NotFoundError(f"There is no dataset {called} any more; it was deleted.")
+    return document
 
 
 class Change:
@@ -145,10 +157,7 @@ class Change:
 
     def document(self, dataset_id: str) -> DatasetDocument:
         """Returns a dataset's document; raises NotFoundError once it is deleted."""
-        document = self.datasets.get(dataset_id)
-        if document is None or document.deleted:
-            raise NotFoundError(f"There is no dataset {dataset_id!r} any more; it was deleted.")
-        return document
+        return _living(self.datasets, dataset_id)
 
     def put(self, document: DatasetDocument) -> None:
         """Adds a document or replaces the one of its id."""

@@ -25,7 +25,7 @@ from hdstore.model import (
     replace,
 )
 from hdstore.repository.core import Core, draft_ref, published_ref
-from hdstore.repository.naming import find_one
+from hdstore.repository.naming import clean_project, clean_tags, find_one
 from hdstore.repository.saving import write_child
 from hdstore.repository.version import DatasetVersion
 from hdstore.store import RefUpdate, Writer
@@ -63,7 +63,8 @@ class Dataset:
         self.id = dataset_id
 
     def __repr__(self) -> str:
-        return f"<Dataset {self.name!r} ({self.id})>"
+        document = self._core.catalog().datasets.get(self.id)
+        return f"<Dataset {document.name if document else '?'!r} ({self.id})>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dataset) and other.id == self.id
@@ -165,19 +166,20 @@ class Dataset:
         self,
         name: str,
         *,
-        parents: Sequence[str | DatasetVersion] = (),
+        parents: str | DatasetVersion | Iterable[str | DatasetVersion] = (),
         description: str = "",
         metadata: Metadata | None = None,
     ) -> DatasetVersion:
         """Makes a draft: empty without parents, with the parent's frames, or with those of several (row 152).
 
-        Parents are published versions. Where several hold a frame of the same id, that of the later parent wins.
-        Raises AlreadyExistsError when a draft of this name is there.
+        Parents are published versions, by name or id or as handles. Where several hold a frame of the same id, that of
+        the later parent wins. Raises AlreadyExistsError when a draft of this name is there.
         """
         check_name(name, "version")
         if metadata is not None:
             check_metadata(metadata, f"version {name!r}")
-        from_versions = [self._parent(parent) for parent in parents]
+        named = (parents,) if isinstance(parents, str | DatasetVersion) else parents
+        from_versions = list(dict.fromkeys(self._parent(parent) for parent in named))
         version_id = named_id(name)
         ref = draft_ref(self.id, version_id)
         with self._core.changing(f"Create version {name}", ref) as change:
@@ -273,7 +275,7 @@ class Dataset:
 
     def move(self, project: str) -> None:
         """Moves it to another project."""
-        self._edit(f"Move dataset {self.name}", project=project.strip("/"))
+        self._edit(f"Move dataset {self.name}", project=clean_project(project))
 
     def archive(self, archived: bool = True) -> None:
         """Puts it away, or with False brings it back."""
@@ -284,19 +286,20 @@ class Dataset:
         check_metadata(metadata, f"dataset {self.name!r}")
         self._edit(f"Set the metadata of dataset {self.name}", metadata=metadata)
 
-    def set_tags(self, tags: Iterable[str]) -> None:
-        """Replaces its tags."""
-        self._edit(f"Tag dataset {self.name}", tags=tuple(dict.fromkeys(tags)))
+    def set_tags(self, tags: str | Iterable[str]) -> None:
+        """Replaces its tags; a string holds several with blanks between them."""
+        self._edit(f"Tag dataset {self.name}", tags=clean_tags(tags))
 
-    def add_tags(self, tags: Iterable[str]) -> None:
+    def add_tags(self, tags: str | Iterable[str]) -> None:
         """Adds tags it does not have."""
+        new = clean_tags(tags)
         with self._core.changing(f"Tag dataset {self.name}") as change:
             document = change.document(self.id)
-            change.put(replace(document, tags=tuple(dict.fromkeys((*document.tags, *tags)))))
+            change.put(replace(document, tags=tuple(dict.fromkeys((*document.tags, *new)))))
 
-    def remove_tags(self, tags: Iterable[str]) -> None:
+    def remove_tags(self, tags: str | Iterable[str]) -> None:
         """Takes tags away; those it does not have are passed over."""
-        gone = set(tags)
+        gone = clean_tags(tags)
         with self._core.changing(f"Tag dataset {self.name}") as change:
             document = change.document(self.id)
             change.put(replace(document, tags=tuple(tag for tag in document.tags if tag not in gone)))
@@ -307,9 +310,15 @@ class Dataset:
         One without frames goes at once; drafts with frames need ``all_versions``, published versions ``force``. Media
         stay until ``gc`` finds that nothing needs them.
         """
-        versions = self.versions()
+        while not self._delete(self.versions(), all_versions=all_versions, force=force):
+            pass  # somebody made or deleted a version meanwhile
+
+    def _delete(self, versions: list[DatasetVersion], *, all_versions: bool, force: bool) -> bool:
+        """Deletes the dataset unless it has other versions than these; says whether it did."""
         refs = [make(self.id, v.id) for v in versions for make in (draft_ref, published_ref)]
         with self._core.changing(f"Delete dataset {self.name}", *refs) as change:
+            if set(self.versions()) != set(versions):
+                return False
             for version in versions:
                 if version.status is Status.PUBLISHED and not force:
                     raise ReadOnlyError(
@@ -324,3 +333,4 @@ class Dataset:
                 if oid is not None:
                     change.removals.append(RefUpdate(ref, oid, None))
             change.put(replace(change.document(self.id), deleted=True))
+        return True

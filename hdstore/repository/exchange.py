@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hdstore.errors import HdstoreError, InvalidInputError, NotFoundError, ReadOnlyError
 from hdstore.formats import FOREIGN as SOURCE_KEY
-from hdstore.formats import READERS, WRITERS, ExportReport, Imported, write_yolo
+from hdstore.formats import READERS, WRITERS, ExportReport, Imported, join_metadata, write_yolo
 from hdstore.media import Media, Policy, Roots
 from hdstore.model import Frame, Metadata, Progress, Schema, replace
 from hdstore.repository.core import Core
-from hdstore.repository.dataset import FIRST_VERSION, Dataset
+from hdstore.repository.dataset import FIRST_VERSION
 from hdstore.repository.naming import quote_name, split_path
 from hdstore.repository.reports import ImportReport
+from hdstore.repository.saving import save_batch
 from hdstore.repository.version import DatasetVersion
-from hdstore.version import VersionState
+from hdstore.version import Batch, VersionState
 
 if TYPE_CHECKING:
     from hdstore.repository.repository import Repository
@@ -52,10 +55,11 @@ def import_files(
     # The reader joins names to these, and the linker resolves relative paths against them a second time.
     path = path.absolute()
     base = Path(images).absolute() if images is not None else None
-    linker = core.media.linker(policy=policy, root=root, base=base or (path if path.is_dir() else path.parent))
-    # Everything is read and checked before anything is made, so a bad file leaves no empty dataset behind.
+    linker = core.media.linker(
+        policy=policy, root=root, base=base or (path if path.is_dir() else path.parent)
+    )
+    target = _existing(repository, to)
     imported: Imported = reader(path, images=base, linker=linker, progress=progress)
-    target = _target(repository, to)
     annotations = 0
 
     def counted() -> Iterator[Frame]:
@@ -65,7 +69,7 @@ def import_files(
             yield frame
 
     frames = counted()
-    if format == "folder":
+    if format == "folder" and target is not None:
         frames = _with_moved_files(frames, target.state(), core.roots)
 
     def with_labels(schema: Schema) -> Schema:
@@ -75,16 +79,27 @@ def import_files(
     def with_source(metadata: Metadata) -> Metadata:
         if not imported.metadata:
             return metadata
-        return {**metadata, SOURCE_KEY: {**metadata.get(SOURCE_KEY, {}), **imported.metadata}}
+        held = metadata.get(SOURCE_KEY)
+        return {
+            **metadata,
+            SOURCE_KEY: join_metadata(held if isinstance(held, dict) else {}, imported.metadata),
+        }
 
-    changes = target.add_frames(
-        frames,
-        message=f"Import {format} from {path.name}",
-        schema=with_labels,
-        metadata=with_source,
-        progress=progress,
-    )
-    return ImportReport(target, changes, annotations, imported.warnings.lines())
+    # Everything is read and checked before anything is made, so a bad file leaves no empty dataset behind.
+    with Batch(core.layout.tmp) as batch:
+        batch.put_all(frames, progress, "Reading frames")
+        with _made(repository, to) if target is None else nullcontext(target) as draft:
+            changes = save_batch(
+                core,
+                draft.dataset.id,
+                draft.id,
+                batch,
+                message=f"Import {format} from {path.name}",
+                schema=with_labels,
+                metadata=with_source,
+                progress=progress,
+            )
+    return ImportReport(draft, changes, annotations, [*imported.warnings.lines(), *linker.warnings])
 
 
 def _with_moved_files(frames: Iterable[Frame], state: VersionState, roots: Roots) -> Iterator[Frame]:
@@ -124,14 +139,19 @@ def _link_exists(uri: str, roots: Roots) -> bool:
         return True  # its root is not mounted here: nobody can say that the file is gone
 
 
-def _target(repository: Repository, to: str) -> DatasetVersion:
-    """Returns the draft an import goes to; what does not exist yet is made."""
+def _existing(repository: Repository, to: str) -> DatasetVersion | None:
+    """Returns the draft an import goes to, or None where it is still to be made."""
     dataset_name, version_name = split_path(to)
     try:
         dataset = repository.dataset(dataset_name)
     except NotFoundError:
-        dataset = repository.create_dataset(dataset_name)
-    version = _find_or_create(dataset, version_name)
+        return None
+    try:
+        version = dataset.version(version_name) if version_name else dataset.current()
+    except NotFoundError:
+        if not version_name and dataset.versions():
+            raise
+        return None
     if not version.is_draft:
         name = quote_name(dataset.name)
         raise ReadOnlyError(
@@ -141,13 +161,27 @@ def _target(repository: Repository, to: str) -> DatasetVersion:
     return version
 
 
-def _find_or_create(dataset: Dataset, name: str) -> DatasetVersion:
+@contextmanager
+def _made(repository: Repository, to: str) -> Iterator[DatasetVersion]:
+    """Makes the draft an import goes to; what was made goes again when the import fails."""
+    dataset_name, version_name = split_path(to)
+    undo: Callable[[], None]
     try:
-        return dataset.version(name) if name else dataset.current()
+        dataset = repository.dataset(dataset_name)
     except NotFoundError:
-        if not name and dataset.versions():
-            raise
-        return dataset.create_version(name or FIRST_VERSION)
+        dataset = repository.create_dataset(dataset_name)
+        version = dataset.current()
+        if version_name not in ("", version.name):
+            version = dataset.create_version(version_name)
+        undo = partial(dataset.delete, force=True)
+    else:
+        version = dataset.create_version(version_name or FIRST_VERSION)
+        undo = version.delete
+    try:
+        yield version
+    except BaseException:
+        undo()
+        raise
 
 
 def export_files(

@@ -7,8 +7,9 @@ from typing import Protocol, TypeVar
 from urllib.parse import unquote
 
 from hdstore.errors import AmbiguousNameError, InvalidValueError, NotFoundError
+from hdstore.model import check_name
 
-__all__ = ["find_one", "match_tags", "quote_name", "split_path"]
+__all__ = ["clean_project", "clean_tags", "find_one", "match_tags", "quote_name", "split_path"]
 
 
 class Named(Protocol):
@@ -69,6 +70,22 @@ def _known(listed: Sequence[Named], what: str) -> str:
         return f": it has no {what} yet."
     names = ", ".join(repr(candidate.name) for candidate in listed[:5])
     return f": it has {names}{' and more' if len(listed) > 5 else ''}."
+
+
+def clean_tags(tags: str | Iterable[str]) -> tuple[str, ...]:
+    """Returns tags without repeats, in their order; a string is taken for tags with blanks between them (row 7)."""
+    listed = tags.split() if isinstance(tags, str) else list(tags)
+    for tag in listed:
+        check_name(tag, "tag")
+    return tuple(dict.fromkeys(listed))
+
+
+def clean_project(project: str) -> str:
+    """Returns the path of a project without empty parts: ``/cars//front/`` is ``cars/front``."""
+    parts = [part for part in project.split("/") if part.strip()]
+    for part in parts:
+        check_name(part.strip(), "project")
+    return "/".join(part.strip() for part in parts)
 
 
 def match_tags(tags: Iterable[str], wanted: Sequence[str]) -> bool:

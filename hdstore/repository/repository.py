@@ -25,7 +25,7 @@ from hdstore.model import (
 from hdstore.repository.author import author_from_environment
 from hdstore.repository.core import Core, draft_ref
 from hdstore.repository.dataset import FIRST_VERSION, Dataset, write_root
-from hdstore.repository.naming import find_one, match_tags, split_path
+from hdstore.repository.naming import clean_project, clean_tags, find_one, match_tags, split_path
 from hdstore.repository.reports import Finding, GcReport, ImportReport
 from hdstore.repository.version import DatasetVersion
 from hdstore.store import CATALOG_REF, Layout, RefUpdate, check_layout, write_catalog
@@ -124,7 +124,7 @@ class Repository:
             and (archived or not document.archived)
             and (pattern is None or pattern.search(document.name))
             and (wanted is None or document.id in wanted)
-            and (project is None or _in_project(document.project, project.strip("/"), recursive))
+            and (project is None or _in_project(document.project, clean_project(project), recursive))
             and (not tags or match_tags(document.tags, tags))
         ]
         found.sort(key=lambda document: (document.created, document.id))
@@ -142,7 +142,7 @@ class Repository:
         *,
         project: str = "",
         description: str = "",
-        tags: Iterable[str] = (),
+        tags: str | Iterable[str] = (),
         metadata: Metadata | None = None,
     ) -> Dataset:
         """Makes a dataset with one empty draft named Current; raises AlreadyExistsError when the name is taken."""
@@ -162,9 +162,9 @@ class Repository:
                     id=dataset_id,
                     name=name,
                     created=core.now(),
-                    project=project.strip("/"),
+                    project=clean_project(project),
                     description=description,
-                    tags=tuple(dict.fromkeys(tags)),
+                    tags=clean_tags(tags),
                     metadata=metadata or {},
                     versions={version_id: VersionRecord(name=FIRST_VERSION)},
                 )

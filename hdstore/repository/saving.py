@@ -14,12 +14,22 @@ from collections.abc import Callable, Sequence
 from hdstore.codec import decode_frame
 from hdstore.errors import EditConflictError
 from hdstore.ids import frame_key
-from hdstore.model import Changes, Edit, Metadata, Progress, Schema, SetSchema, SetVersionMetadata, replace
+from hdstore.model import (
+    Changes,
+    Edit,
+    Metadata,
+    Progress,
+    Schema,
+    SetSchema,
+    SetVersionMetadata,
+    VersionDocument,
+    replace,
+)
 from hdstore.repository.core import Core, draft_ref
 from hdstore.store import RefUpdate, Writer
 from hdstore.version import Batch, Built, VersionState, build_edits, write_commit, write_tree
 
-__all__ = ["save_batch", "save_edits", "write_child"]
+__all__ = ["save_batch", "save_edits", "write_child", "write_metadata"]
 
 
 def save_edits(
@@ -82,9 +92,13 @@ def write_child(
     version_id: str,
     parents: tuple[str, ...],
     message: str,
+    commit: str = "",
     metadata: Metadata | None = None,
 ) -> str:
-    """Returns the first commit of a draft that begins with what ``state`` holds; costs the same at every size."""
+    """Returns the first commit of a draft that begins with what ``state`` holds; costs the same at every size.
+
+    It follows ``commit``, which need not be readable yet, or else the commit of ``state``.
+    """
     document = replace(
         state.document,
         id=version_id,
@@ -92,6 +106,18 @@ def write_child(
         parents=parents,
         metadata=state.document.metadata if metadata is None else metadata,
     )
+    return _write_document(core, writer, state, document, message, parent=commit or state.commit)
+
+
+def write_metadata(core: Core, writer: Writer, state: VersionState, metadata: Metadata) -> str:
+    """Returns a commit on that of ``state`` that replaces the version's metadata."""
+    document = replace(state.document, metadata=metadata)
+    return _write_document(core, writer, state, document, "Edit the version", parent=state.commit)
+
+
+def _write_document(
+    core: Core, writer: Writer, state: VersionState, document: VersionDocument, message: str, *, parent: str
+) -> str:
     tree = write_tree(
         writer,
         document=document,
@@ -100,12 +126,7 @@ def write_child(
         frames=state.oid("frames"),
     )
     return write_commit(
-        writer,
-        tree=tree,
-        parents=(state.commit,),
-        author=core.author,
-        time=core.now(),
-        message=message,
+        writer, tree=tree, parents=(parent,), author=core.author, time=core.now(), message=message
     )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hdstore.diff import Diff, diff
-from hdstore.errors import ConflictError, NotFoundError, ReadOnlyError
+from hdstore.errors import ConflictError, ReadOnlyError
 from hdstore.ids import named_id
 from hdstore.model import (
     Changes,
@@ -28,8 +28,8 @@ from hdstore.model import (
 )
 from hdstore.repository.bulk import Bulk
 from hdstore.repository.core import Change, Core, draft_ref, published_ref
-from hdstore.repository.naming import quote_name
-from hdstore.repository.saving import save_batch, save_edits, write_child
+from hdstore.repository.naming import clean_tags
+from hdstore.repository.saving import save_batch, save_edits, write_child, write_metadata
 from hdstore.store import RefUpdate, decode_commit, decode_tag, encode_tag
 from hdstore.version import Batch, VersionState, commit_of, history
 
@@ -51,7 +51,7 @@ class DatasetVersion:
         self.id = version_id
 
     def __repr__(self) -> str:
-        return f"<DatasetVersion {self.path} ({self.id})>"
+        return f"<DatasetVersion {self._core.path_of(self.dataset.id, self.id)} ({self.id})>"
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -69,10 +69,7 @@ class DatasetVersion:
         return found or VersionRecord(name=self.id)
 
     def _ref(self) -> tuple[str, str, Status]:
-        found = self._core.ref_of(self.dataset.id, self.id)
-        if found is None:
-            raise NotFoundError(f"There is no version {self.id!r} any more; it was deleted.")
-        return found
+        return self._core.living_ref(self.dataset.id, self.id)
 
     @property
     def name(self) -> str:
@@ -82,7 +79,7 @@ class DatasetVersion:
     @property
     def path(self) -> str:
         """The path ``DATASET/VERSION`` by names, as the command line takes it."""
-        return f"{quote_name(self.dataset.name)}/{quote_name(self.name)}"
+        return self._core.path_of(self.dataset.id, self.id)
 
     @property
     def status(self) -> Status:
@@ -264,6 +261,7 @@ class DatasetVersion:
 
     def _edit_record(self, message: str, **fields: object) -> None:
         with self._core.changing(message) as change:
+            self._ref()
             record = change.record(self.dataset.id, self.id)
             change.put_version(self.dataset.id, self.id, replace(record, **fields))
 
@@ -276,9 +274,9 @@ class DatasetVersion:
         """Replaces its comment."""
         self._edit_record(f"Describe version {self.name}", description=text)
 
-    def set_tags(self, tags: Iterable[str]) -> None:
-        """Replaces its tags."""
-        self._edit_record(f"Tag version {self.name}", tags=tuple(dict.fromkeys(tags)))
+    def set_tags(self, tags: str | Iterable[str]) -> None:
+        """Replaces its tags; a string holds several with blanks between them."""
+        self._edit_record(f"Tag version {self.name}", tags=clean_tags(tags))
 
     # Its life
 
@@ -286,7 +284,7 @@ class DatasetVersion:
         """Makes it read-only for ever, under the id it has."""
         ref = draft_ref(self.dataset.id, self.id)
         with self._core.changing(f"Publish version {self.name}", ref) as change:
-            tip = self._core.draft_tip(self.dataset.id, self.id)
+            tip = self._draft_tip()
             self._tag(change, tip, comment, tip=tip)
             if comment:
                 record = change.record(self.dataset.id, self.id)
@@ -316,20 +314,23 @@ class DatasetVersion:
             check_name(child_name, "version")
         child_id = named_id(child_name or self.name)
         refs = (draft_ref(dataset_id, self.id), draft_ref(dataset_id, child_id))
-        if metadata is not None:
-            self.set_metadata(metadata)
         with core.changing(f"Snapshot version {self.name} as {name}", *refs) as change:
             record = change.record(dataset_id, self.id)
-            tip = core.draft_tip(dataset_id, self.id)
-            self._tag(change, tip, comment, tip=tip)
+            tip = self._draft_tip()
+            state = VersionState(core.objects, tip)
+            commit = tip
+            if metadata is not None:
+                commit = write_metadata(core, change.writer, state, metadata)
+            self._tag(change, commit, comment, tip=tip)
             child = write_child(
                 core,
                 change.writer,
-                VersionState(core.objects, tip),
+                state,
                 version_id=child_id,
                 parents=(self.id,),
                 message=f"Go on from {name}",
-                metadata=child_metadata,
+                commit=commit,
+                metadata=metadata if child_metadata is None else child_metadata,
             )
             change.moves.append(RefUpdate(refs[1], None, child))
             published = replace(record, name=name, description=comment, continued_by=child_id)
@@ -350,10 +351,17 @@ class DatasetVersion:
             record = change.record(dataset_id, self.id)
             change.put_version(dataset_id, self.id, replace(record, deleted=True))
 
+    def _draft_tip(self) -> str:
+        """Returns the commit of this draft, which is to be published."""
+        _, tip, status = self._ref()
+        if status is Status.PUBLISHED:
+            raise ReadOnlyError(f"Version {self.path} is published already; create a child version to go on.")
+        return tip
+
     def _tag(self, change: Change, commit: str, comment: str | None, *, tip: str) -> None:
         """Adds to ``change`` what publishes ``commit``, the tip of this draft or a commit made on it."""
         core, dataset_id = self._core, self.dataset.id
-        if VersionState(core.objects, commit).has_conflicts():
+        if VersionState(core.objects, tip).has_conflicts():
             raise ConflictError(
                 f"Version {self.path} holds conflicts of a merge; resolve them, then publish."
             )

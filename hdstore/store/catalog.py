@@ -61,6 +61,14 @@ class Catalog:
             raise DamagedError(f"The catalog at {self.commit} does not state its format number.")
         return int(text)
 
+    def check_writable(self) -> None:
+        """Raises ReadOnlyError when the repository is written in a newer format than this program knows."""
+        if self.format > FORMAT:
+            raise ReadOnlyError(
+                f"The repository is written in format {self.format}, this program knows {FORMAT}: it can be read, not"
+                " changed. Install a newer hdstore."
+            )
+
     @cached_property
     def _documents(self) -> dict[str, str]:
         entry = self._entries.get("datasets")
@@ -96,11 +104,8 @@ def write_catalog(
     message: str,
 ) -> str:
     """Returns the commit of a catalog in which ``documents`` replace those of their ids or are added to them."""
-    if base is not None and base.format > FORMAT:
-        raise ReadOnlyError(
-            f"The repository is written in format {base.format}, this program knows {FORMAT}: it can be read, not"
-            " changed. Install a newer hdstore."
-        )
+    if base is not None:
+        base.check_writable()
     entries = dict(base._entries) if base else {}
     listed = dict(base._documents) if base else {}
     for document in documents:
