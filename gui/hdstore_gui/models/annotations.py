@@ -56,6 +56,7 @@ class AnnotationList(QAbstractListModel):
     LABELS = Qt.ItemDataRole.UserRole + 2
     KIND = Qt.ItemDataRole.UserRole + 3
     CONFIDENCE = Qt.ItemDataRole.UserRole + 4
+    IS_HIDDEN = Qt.ItemDataRole.UserRole + 5
 
     relabelled = Signal(str, object)
     """An annotation id and the tuple of labels that the user typed for it."""
@@ -65,6 +66,13 @@ class AnnotationList(QAbstractListModel):
         self._annotations: tuple[Annotation, ...] = ()
         self._colours = Colours()
         self._editable = False
+        self._hidden: frozenset[str] = frozenset()
+
+    def hide(self, hidden: frozenset[str]) -> None:
+        """Marks the annotations that are hidden on the picture."""
+        self._hidden = hidden
+        if self._annotations:
+            self.dataChanged.emit(self.index(0), self.index(len(self._annotations) - 1), [self.IS_HIDDEN])
 
     def show(self, frame: Frame | None, colours: Colours, *, editable: bool) -> None:
         """Shows a frame's annotations; where the same ones stand as before, only what changed is told."""
@@ -115,6 +123,7 @@ class AnnotationList(QAbstractListModel):
             self.LABELS: annotation.labels,
             self.KIND: kind_of(annotation),
             self.CONFIDENCE: annotation.confidence,
+            self.IS_HIDDEN: annotation.id in self._hidden,
         }
         return own.get(role)
 
@@ -134,9 +143,10 @@ class AnnotationList(QAbstractListModel):
         flags = super().flags(index)
         return flags | Qt.ItemFlag.ItemIsEditable if self._editable and index.isValid() else flags
 
-    @staticmethod
-    def _spoken(annotation: Annotation) -> str:
+    def _spoken(self, annotation: Annotation) -> str:
         parts = [", ".join(annotation.labels) or "no label", kind_of(annotation)]
         if annotation.confidence is not None:
             parts.append(f"confidence {annotation.confidence:g}")
+        if annotation.id in self._hidden:
+            parts.append("hidden")
         return ", ".join(parts)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QImage, QImageIOHandler, QImageReader
+from PySide6.QtGui import QImage, QImageReader
 
 from hdstore.errors import MediaError
 
@@ -117,12 +117,6 @@ def _decode(path: Path, edge: int | None) -> QImage:
         rows = np.frombuffer(image.constBits(), dtype=np.uint16).reshape(image.height(), -1)
         return _grey(_stretched(rows[:, : image.width()]))
     return image
-
-
-def upright(size: QSize, transformation: QImageIOHandler.Transformation) -> QSize:
-    """Returns the size of a picture as displayed, given its size in the file and how it is to be turned."""
-    turned = QImageIOHandler.Transformation.TransformationRotate90
-    return size.transposed() if transformation & turned else size
 
 
 def _decode_with_pillow(path: Path, edge: int | None, reason: str) -> QImage:

@@ -268,6 +268,10 @@ class Commands:
         """Shows or hides the annotations of the frame."""
         self._window.frame_view.canvas.show_annotations(self._window.table["view.annotations"].isChecked())
 
+    def toggle_hidden(self) -> None:
+        """Hides or shows the selected annotations."""
+        self._window.frame_view.toggle_hidden()
+
     def toggle_labels(self) -> None:
         """Shows or hides the labels at the annotations."""
         self._window.frame_view.canvas.show_labels(self._window.table["view.labels"].isChecked())

@@ -66,6 +66,7 @@ class FrameView(QWidget):
         self._frame: Frame | None = None
         self._heading_for = ""
         self._label: tuple[str, ...] = ()
+        self._hidden: frozenset[str] = frozenset()
         self.annotations = AnnotationList(self)
         self.labels = LabelList(self)
         self.canvas = Canvas(theme)
@@ -188,6 +189,7 @@ class FrameView(QWidget):
         self._undo.use(version.id, frame.id)
         self.canvas.select(Selection())
         self.panel.select(Selection())
+        self._hide(frozenset())
         self._desk.lay(version, frame)
         self._images_ahead()
         self.altered.emit()
@@ -379,6 +381,21 @@ class FrameView(QWidget):
         current = self.selection.current
         place = ids.index(current) + by if current in ids else (0 if by > 0 else -1)
         self._select(Selection((ids[place % len(ids)],)))
+
+    def toggle_hidden(self) -> None:
+        """Hides what is selected, or shows it where it is hidden; with nothing selected shows everything."""
+        chosen = frozenset(self.selection.ids)
+        if not chosen:
+            self._hide(frozenset())
+        elif chosen <= self._hidden:
+            self._hide(self._hidden - chosen)
+        else:
+            self._hide(self._hidden | chosen)
+
+    def _hide(self, hidden: frozenset[str]) -> None:
+        self._hidden = hidden
+        self.canvas.hide_annotations(hidden)
+        self.annotations.hide(hidden)
 
     def escape(self) -> bool:
         """Drops the gesture, else the selection; says whether there was either."""

@@ -98,8 +98,13 @@ class AnnotationRows(_Rows):
         detail = index.data(AnnotationList.KIND)
         if confidence is not None:
             detail = f"{confidence:.2f}  {detail}"
-        unlabelled = not index.data(AnnotationList.LABELS)
-        self._texts(painter, rect, index.data(), detail, quiet=unlabelled)
+        hidden = index.data(AnnotationList.IS_HIDDEN)
+        if hidden:
+            icon = self._theme.pixmap("eye-off", "faint", size=15)
+            painter.drawPixmap(QPointF(rect.right() - 14, rect.center().y() - 7), icon)
+            rect = rect.adjusted(0, 0, -22, 0)
+        quiet = hidden or not index.data(AnnotationList.LABELS)
+        self._texts(painter, rect, index.data(), detail, quiet=quiet)
         painter.restore()
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: _Index) -> QWidget:

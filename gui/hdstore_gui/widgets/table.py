@@ -117,6 +117,7 @@ def _view(do: Commands) -> tuple[Spec, ...]:
             "view.annotations", "Show annotations", do.toggle_annotations, ("H",), "eye", menu, IN_FRAME, _frame,
             checkable=True, checked=True, separated=True,
         ),
+        Spec("view.hide", "Hide or show selected", do.toggle_hidden, ("Shift+H",), "eye-off", menu, IN_FRAME, _frame),
         Spec(
             "view.labels", "Show labels", do.toggle_labels, ("T",), "label", menu, IN_FRAME, _frame,
             checkable=True, checked=True,
