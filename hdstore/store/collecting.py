@@ -100,19 +100,24 @@ class _Collection:
 
     def _size(self) -> int:
         with files.storage_errors(f"list the objects of {self._hds}"):
-            loose = sum(loose_path(self._folder, oid).stat().st_size for oid in loose_objects(self._hds))
-            return loose + sum(entry.stat().st_size for entry in os.scandir(self._packs))
+            places = [loose_path(self._folder, oid) for oid in loose_objects(self._hds)]
+            found = [files.look(path) for path in (*places, *self._packs.iterdir())]
+        return sum(state.st_size for state in found if state is not None)
 
     def _snapshot(self) -> tuple[list[_OldPack], dict[str, float]]:
         """Returns what is there before the new pack is made: only that may be removed later."""
         presence = Presence(self._folder)
         with files.storage_errors(f"list the objects of {self._hds}"):
             packs = [
-                _OldPack(index, index.pack.stat().st_mtime)
+                _OldPack(index, state.st_mtime)
                 for index in presence.packs()
-                if not is_held(index.pack)
+                if not is_held(index.pack) and (state := files.look(index.pack)) is not None
             ]
-            loose = {oid: loose_path(self._folder, oid).stat().st_mtime for oid in loose_objects(self._hds)}
+            loose = {
+                oid: state.st_mtime
+                for oid in loose_objects(self._hds)
+                if (state := files.look(loose_path(self._folder, oid))) is not None
+            }
         return packs, loose
 
     def _roots(self) -> set[str]:
@@ -253,14 +258,17 @@ class _Collection:
             for pack in packs:
                 if pack.index.pack.name in self._current or pack.dropped & needed:
                     continue
-                if pack.unneeded and pack.index.pack.stat().st_mtime != pack.time:
+                state = files.look(pack.index.pack)
+                if pack.unneeded and state is not None and state.st_mtime != pack.time:
                     continue
                 remove_pack(pack.index.pack)
                 removed |= pack.dropped
             for oid in loose:
                 path = loose_path(self._folder, oid)
                 if not _has(new, oid):
-                    if oid in needed or path.stat().st_mtime >= self._oldest or oid in self._kept:
+                    state = files.look(path)
+                    renewed = state is not None and state.st_mtime >= self._oldest
+                    if renewed or oid in needed or oid in self._kept:
                         continue
                     removed.add(oid)
                 files.remove(path)
@@ -273,8 +281,8 @@ class _Collection:
         oldest = time.time() - _LITTER_AGE
         with files.storage_errors(f"clean {self._tmp}"):
             for entry in os.scandir(self._tmp):
-                found = entry.stat(follow_symlinks=False)
-                if found.st_mtime >= oldest:
+                found = files.look(entry.path)
+                if found is None or found.st_mtime >= oldest:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     shutil.rmtree(entry.path, ignore_errors=True)
@@ -287,7 +295,8 @@ class _Collection:
         oldest = time.time() - _LITTER_AGE
         with files.storage_errors(f"remove packs from {self._packs}"):
             for pack in self._packs.glob("*.pack"):
-                if not pack.with_suffix(".idx").exists() and pack.stat().st_mtime < oldest:
+                state = files.look(pack)
+                if not pack.with_suffix(".idx").exists() and state is not None and state.st_mtime < oldest:
                     files.remove(pack)
 
 

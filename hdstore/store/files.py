@@ -20,6 +20,7 @@ from hdstore.errors import DamagedError, HdstoreError, StorageError
 __all__ = [
     "flush",
     "flush_folder",
+    "look",
     "make_folders",
     "new_name",
     "on_step",
@@ -138,6 +139,14 @@ def remove(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def look(path: str | Path) -> os.stat_result | None:
+    """Returns size, times and links of what lies at a path, following no link; None when it is gone, or was never."""
+    try:
+        return os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def make_folders(folder: Path, *, durable: bool = True) -> None:

@@ -129,7 +129,8 @@ def pack_loose(hds: Path, *, timeout: float = 60.0, progress: Progress | None = 
 def _newest_first(hds: Path) -> list[str]:
     """Returns the loose objects in the order in which the present stays whole and the past is made from it."""
     with files.storage_errors(f"list the objects of {hds}"):
-        ages = {oid: loose_path(hds / "objects", oid).stat().st_mtime_ns for oid in loose_objects(hds)}
+        found = {oid: files.look(loose_path(hds / "objects", oid)) for oid in loose_objects(hds)}
+    ages = {oid: state.st_mtime_ns for oid, state in found.items() if state is not None}
     return sorted(ages, key=lambda oid: -ages[oid])
 
 
@@ -138,11 +139,11 @@ def _to_merge(packs: list[PackIndex]) -> list[PackIndex]:
     if len(packs) < _MANY_PACKS:
         return []
     with files.storage_errors("examine the packs"):
-        free = sorted(
-            (index for index in packs if not is_held(index.pack)), key=lambda index: index.pack.stat().st_size
-        )
-        smallest = free[: len(packs) - _FEW_PACKS]
-        return sorted(smallest, key=lambda index: -index.pack.stat().st_mtime)
+        found = [(index, files.look(index.pack)) for index in packs if not is_held(index.pack)]
+    free = [(index, state) for index, state in found if state is not None]
+    free.sort(key=lambda pair: pair[1].st_size)
+    smallest = free[: len(packs) - _FEW_PACKS]
+    return [index for index, state in sorted(smallest, key=lambda pair: -pair[1].st_mtime)]
 
 
 def _move(objects: Objects, oids: Iterable[str], elsewhere: list[PackIndex], writer: PackWriter) -> list[str]:

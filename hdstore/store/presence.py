@@ -6,6 +6,7 @@ is there already is not written again, so its file's time is renewed instead, as
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import struct
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from hdstore.errors import DamagedError
+from hdstore.errors import DamagedError, StorageError
 from hdstore.store import files
 
 __all__ = ["PackIndex", "Presence", "loose_path"]
@@ -168,6 +169,10 @@ class Presence:
         wanted = {name for name in names if name.endswith(".idx") and name[:-4] + ".pack" in names}
         kept = {name: index for name, index in self._packs.items() if name in wanted}
         for name in wanted - kept.keys():
-            with suppress(FileNotFoundError):
+            try:
                 kept[name] = PackIndex(self._folder / name)
+            except StorageError as error:
+                # Another process may have packed anew since the folder was listed.
+                if error.errno != errno.ENOENT:
+                    raise
         self._packs = kept

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -161,3 +163,60 @@ def test_nothing_is_named_before_it_is_on_the_disk(
     for _ in Work(layout.hds, save).steps():
         assert not unsettled
         assert not written
+
+
+def test_processes_that_die_at_each_others_side_lose_nothing(
+    layout: Layout, save: Callable[..., str], git: Callable[..., str], fsck: Callable[[], None]
+) -> None:
+    """Savers and a collector work at once and are killed again and again: every save that returned is there."""
+    with Objects(layout.hds).loose() as writer:
+        root = save(writer, "root")
+    Refs(layout.hds).transaction([RefUpdate(DRAFT, None, root), RefUpdate(NEXT, None, root)])
+    reading, writing = os.pipe()
+
+    def save_on() -> None:
+        objects, refs = Objects(layout.hds), Refs(layout.hds)
+        for number in range(1000):
+            with refs.lock(DRAFT, NEXT):
+                tip, other = refs.get(DRAFT), refs.get(NEXT)
+                with objects.loose() if number % 2 else objects.pack() as writer:
+                    new = save(writer, f"{os.getpid()} {number}", tip)
+                refs.transaction([RefUpdate(DRAFT, tip, new), RefUpdate(NEXT, other, new)])
+            os.write(writing, f"{new}\n".encode())
+
+    def collect() -> None:
+        for number in range(1000):
+            gc_objects(layout.hds, grace=3600, use_git=number % 4 == 3)
+            pack_loose(layout.hds)
+
+    def start(work: Callable[[], None], lifetime: int) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        try:
+            left = iter(range(lifetime))
+            files.on_step = lambda what, path: os._exit(42) if next(left, None) is None else None
+            work()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+
+    chance = random.Random(1)
+    running = {start(work, chance.randrange(100, 400)): work for work in (save_on, save_on, collect)}
+    for _ in range(25):
+        pid, status = os.wait()
+        assert os.waitstatus_to_exitcode(status) == 42
+        work = running.pop(pid)
+        running[start(work, chance.randrange(20, 300))] = work
+    for pid in running:
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 42
+    os.close(writing)
+    with os.fdopen(reading) as stream:
+        reported = stream.read().split()
+    refs = Refs(layout.hds)
+    refs.recover()
+    assert refs.get(DRAFT) == refs.get(NEXT)
+    assert len(reported) > 50
+    assert set(reported) <= set(git("rev-list", DRAFT).split())
+    fsck()

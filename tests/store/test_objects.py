@@ -157,6 +157,21 @@ def test_a_pack_that_vanished_is_not_relied_on(layout: Layout, objects: Objects)
     assert objects.read(oid) == b"here"
 
 
+def test_a_pack_that_goes_while_packs_are_listed_is_passed_over(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pack that another process removes between the listing and the opening disturbs nobody."""
+    listed = os.listdir
+
+    def stale(folder: Path) -> list[str]:
+        return [*listed(folder), "pack-gone.idx", "pack-gone.pack"]
+
+    monkeypatch.setattr(os, "listdir", stale)
+    with objects.pack() as writer:
+        oid = writer.write("blob", b"x")
+    assert objects.exists(oid)
+
+
 def test_threads_read_and_write_at_once(objects: Objects) -> None:
     """Every thread reads what the others wrote."""
     errors: list[BaseException] = []
