@@ -8,7 +8,7 @@ from contextlib import suppress
 from hdstore.model import Progress
 from hdstore.repository.core import Core
 from hdstore.repository.reports import GcReport
-from hdstore.store import decode_commit, gc_objects, storage_errors
+from hdstore.store import decode_commit, files, gc_objects
 from hdstore.version import VersionState, commit_of, media_of
 
 __all__ = ["collect_garbage"]
@@ -27,7 +27,7 @@ def collect_garbage(core: Core, *, grace: float, progress: Progress | None = Non
     for name in list(core.media.hashes()):
         if name in needed:
             continue
-        with storage_errors(f"examine the medium {name}"), suppress(FileNotFoundError):
+        with files.storage_errors(f"examine the medium {name}"), suppress(FileNotFoundError):
             stat = core.media.path_of(name).stat()
             if stat.st_mtime < oldest:
                 core.media.remove(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from hdstore.store.catalog import CATALOG_REF, FORMAT, Catalog, write_catalog
 from hdstore.store.collecting import Collected, gc_objects
 from hdstore.store.config import Config
-from hdstore.store.files import storage_errors
 from hdstore.store.git import git_available, local_program, run_git
 from hdstore.store.gitobjects import (
     BLOB_MODE,
@@ -63,7 +62,6 @@ __all__ = [
     "local_program",
     "maybe_pack_in_background",
     "run_git",
-    "storage_errors",
     "update_trie",
     "verify_files",
     "write_catalog",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from hdstore.errors import DivergedError
+from hdstore.errors import DivergedError, ReadOnlyError
 from hdstore.store import CATALOG_REF, Catalog, Objects
 from hdstore.version import commit_of
 
@@ -67,6 +67,7 @@ class _Planner:
         ours, theirs = self._receiver.get(CATALOG), self._sender.get(CATALOG)
         newest = theirs or ours
         if ours is not None and theirs is not None and ours != theirs:
+            self._check_formats(ours, theirs)
             if self._objects.is_ancestor(ours, theirs) or not Catalog(self._objects, ours).datasets:
                 self._plan.moves[CATALOG] = (ours, theirs)
             elif self._objects.is_ancestor(theirs, ours) or not Catalog(self._objects, theirs).datasets:
@@ -81,6 +82,14 @@ class _Planner:
                 for version_id, record in dataset.versions.items():
                     if record.deleted or dataset.deleted:
                         self._deleted.add(f"{dataset.id}/{version_id}")
+
+    def _check_formats(self, *commits: str) -> None:
+        formats = sorted({Catalog(self._objects, commit).format for commit in commits})
+        if len(formats) > 1:
+            raise ReadOnlyError(
+                f"The two repositories are written in the formats {' and '.join(map(str, formats))}; nothing was"
+                " moved. Bring both to one format with the newer hdstore first."
+            )
 
     def _remove(self, name: str) -> None:
         """Removes a deleted version from the receiver, unless somebody worked on it since it was last seen."""

@@ -102,8 +102,7 @@ class Remotes:
         return self._below(_seen_ref(remote))
 
     def _ours(self) -> dict[str, str]:
-        found = {**self._refs.list("refs/heads/"), **self._refs.list("refs/tags/")}
-        return {name.removeprefix("refs/"): oid for name, oid in found.items()}
+        return _refs_of(self._layout, self._refs)
 
     def _remote_layout(self, remote: str) -> Layout:
         place = place_of(self._url(remote))
@@ -120,36 +119,33 @@ class Remotes:
         """Moves this repository forward to what the remote has."""
         theirs = self._remote_layout(remote)
         sender = self._fetch(remote, theirs, progress)
+        # Once before media are copied for nothing, and once when nobody else can move refs.
+        self._plan_pull(remote, sender)
+        count, size = _copy_media(_media_of(theirs), media, progress)
         base = _seen_ref(remote)
         names = {*(f"refs/{name}" for name in (*self._ours(), *sender))}
         with self._refs.lock(*names, *(base + name for name in (*self._seen(remote), *sender))):
             before = self._seen(remote)
-            moves = plan(
-                self._objects,
-                receiver=self._ours(),
-                sender=sender,
-                seen=before,
-                describe=self._describe(sender),
-            )
-            count, size = _copy_media(_media_of(theirs), media, progress)
+            moves = self._plan_pull(remote, sender)
             updates = [RefUpdate(f"refs/{name}", old, new) for name, (old, new) in _ordered(moves)]
             self._refs.transaction([*updates, *_differences(base, before, sender)])
         return _report(remote, moves, count, size)
+
+    def _plan_pull(self, remote: str, sender: dict[str, str]) -> Plan:
+        return plan(
+            self._objects,
+            receiver=self._ours(),
+            sender=sender,
+            seen=self._seen(remote),
+            describe=self._describe(sender),
+        )
 
     def push(self, remote: str, media: Media, *, progress: Progress | None = None) -> SyncReport:
         """Moves the remote forward to what this repository has; an empty folder becomes a repository."""
         place = place_of(self._url(remote))
         layout = Layout(place)
         if not layout.exists:
-            # A push that was cut short may have begun to make the repository.
-            if place.exists() and any(found != layout.hds for found in place.iterdir()):
-                raise RemoteError(
-                    f"{place} holds files but no repository; push to an empty folder or to a repository."
-                )
-            place.mkdir(parents=True, exist_ok=True)
-            if layout.hds.exists():
-                check_layout(layout, unfinished=True)
-            layout.create()
+            _begin(layout)
         theirs = self._remote_layout(remote)
         receiver = self._fetch(remote, theirs, progress)
         ours = self._ours()
@@ -166,7 +162,15 @@ class Remotes:
             )
         count, size = _copy_media(media, _media_of(theirs), progress)
         if moves.moves:
-            self._send(theirs, moves, progress)
+            try:
+                self._send(theirs, moves, progress)
+            except RemoteError as error:
+                if _refs_of(theirs) == receiver:
+                    raise
+                raise RemoteError(
+                    f"The remote {remote!r} was changed while this was sent; nothing was moved there. Pull, then push"
+                    " again."
+                ) from error
         after = {**receiver, **{name: new for name, (_, new) in moves.moves.items()}}
         self._note_seen(remote, {name: oid for name, oid in after.items() if oid is not None})
         return _report(remote, moves, count, size)
@@ -179,12 +183,14 @@ class Remotes:
     def _fetch(self, remote: str, theirs: Layout, progress: Progress | None) -> dict[str, str]:
         """Brings what the remote has and returns its refs."""
         base = _incoming_ref(remote)
+        if progress is not None:
+            progress(f"Fetching from {remote}", 0, None)
         run_git(
             self._layout.hds,
             "-c",
             "fetch.fsckObjects=true",
             "fetch",
-            "--quiet",
+            "--progress" if progress else "--quiet",
             "--prune",
             "--no-tags",
             "--no-write-fetch-head",
@@ -209,7 +215,7 @@ class Remotes:
             "-c",
             "push.followTags=false",
             "push",
-            "--quiet",
+            "--progress" if progress else "--quiet",
             "--atomic",
             "--no-verify",
             *leases,
@@ -232,6 +238,28 @@ class Remotes:
             return f"{dataset.name}/{record.name}" if dataset and record else name
 
         return describe
+
+
+def _refs_of(layout: Layout, refs: Refs | None = None) -> dict[str, str]:
+    """Returns drafts, catalog and published versions of a repository, without the first part of their names."""
+    refs = refs or Refs(layout.hds)
+    found = {**refs.list("refs/heads/"), **refs.list("refs/tags/")}
+    return {name.removeprefix("refs/"): oid for name, oid in found.items()}
+
+
+def _begin(layout: Layout) -> None:
+    """Makes an empty repository for a push, in a folder that is new or empty."""
+    place = layout.folder
+    with files.storage_errors(f"make a repository in {place}"):
+        # A push that was cut short may have begun to make the repository.
+        if place.exists() and any(found != layout.hds for found in place.iterdir()):
+            raise RemoteError(
+                f"{place} holds files but no repository; push to an empty folder or to a repository."
+            )
+        place.mkdir(parents=True, exist_ok=True)
+        if layout.hds.exists():
+            check_layout(layout, unfinished=True)
+        layout.create()
 
 
 def _seen_ref(remote: str) -> str:
@@ -299,12 +327,12 @@ def clone_into(url: str, layout: Layout, *, progress: Progress | None = None) ->
         raise RemoteError(f"There is no repository in {place} to clone.")
     folder = layout.folder
     aside = Layout(folder / _UNFINISHED)
-    existed = folder.exists()
-    if existed and any(found != aside.folder for found in folder.iterdir()):
-        raise AlreadyExistsError(f"{folder} is not empty; clone into a new folder.")
-    if aside.folder.is_symlink():
-        raise UntrustedError(f"{aside.folder} is a symbolic link; remove it and clone again.")
     with files.storage_errors(f"make a repository in {folder}"):
+        existed = folder.exists()
+        if existed and any(found != aside.folder for found in folder.iterdir()):
+            raise AlreadyExistsError(f"{folder} is not empty; clone into a new folder.")
+        if aside.folder.is_symlink():
+            raise UntrustedError(f"{aside.folder} is a symbolic link; remove it and clone again.")
         files.make_folders(aside.folder)
         with Lock(aside.folder / "lock", timeout=0, what=f"{folder}, into which a clone is being made"):
             try:

@@ -30,9 +30,12 @@ def place_of(url: str) -> Path:
         parts = urlsplit(url)
         if parts.netloc not in ("", "localhost"):
             raise RemoteError(f"{url!r} names a folder of another machine; say a path of this one.")
-        return Path(unquote(parts.path))
+        path = unquote(parts.path)
+        if not path or "\0" in path:
+            raise RemoteError(f"{url!r} names no folder; say file:// and an absolute path.")
+        return Path(path)
     if _SCHEME.match(url) or re.match(r"[^/]+@[^/]+:", url):
         raise RemoteError(
             f"{url!r} is not a folder of this machine; only paths and file:// can be reached so far."
         )
-    return Path(url).expanduser().absolute()
+    return Path(url).absolute()
