@@ -29,6 +29,7 @@ from hdstore.store.gitlock import GitLock, left_files
 from hdstore.store.gitobjects import check_oid
 from hdstore.store.journal import Intent, Journal, RefUpdate
 from hdstore.store.locks import Lock, backoff
+from hdstore.store.objects import Objects
 from hdstore.store.packedrefs import PackedRefs
 from hdstore.store.presence import Presence
 from hdstore.store.refnames import check_ref_name, file_name_of
@@ -245,6 +246,8 @@ class Refs:
                 self._prepare(update, lock)
                 self._apply(update, lock)
                 return
+            if self._went_on(update.new, found):
+                return
             _log.warning(
                 "An unfinished change would move %s from %s to %s, but it is at %s now and stays there.",
                 update.name, update.old, update.new, found,
@@ -253,6 +256,15 @@ class Refs:
                 with self._git_lock(keep) as aside:
                     aside.write(update.new.encode() + b"\n")
                     aside.commit()
+
+    def _went_on(self, intended: str | None, found: str | None) -> bool:
+        """Says whether the ref got where it was to go and was then moved on by a program that reads no journal."""
+        if intended is None or found is None:
+            return False
+        try:
+            return Objects(self._hds).is_ancestor(intended, found)
+        except DamagedError:
+            return False  # an annotated tag has no descendants
 
     def _lock_of(self, name: str, timeout: float) -> Lock:
         return Lock(self._locks / f"{file_name_of(check_ref_name(name))}.lock", timeout=timeout, what=name)

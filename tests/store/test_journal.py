@@ -149,6 +149,25 @@ def test_a_ref_that_moved_on_is_left_and_the_target_kept(
     assert list(layout.journal.iterdir()) == []
 
 
+def test_a_ref_that_git_took_further_needs_no_saving(
+    refs: Refs,
+    layout: Layout,
+    objects: Objects,
+    commits: list[str],
+    save: Callable[..., str],
+    git: Callable[..., str],
+    die_at_ref: Callable[..., None],
+) -> None:
+    """When the ref moved and a foreign program put a commit on top, the rest is finished and nothing is kept apart."""
+    begin(refs, commits)
+    die_at_ref(1, snapshot(commits))
+    with objects.loose() as writer:
+        further = save(writer, "further", commits[1])
+    git("update-ref", C, further, commits[1])
+    refs.recover()
+    assert refs.list("refs/") == {B: commits[2], C: further}
+
+
 def test_a_journal_that_is_not_whole_is_dropped(
     refs: Refs, layout: Layout, commits: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
