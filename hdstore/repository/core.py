@@ -94,6 +94,7 @@ class Core:
         All refs move or none does, whatever happens to the process. An exception leaves everything as it was.
         """
         with self.refs.lock(CATALOG_REF, *refs):
+            self.catalog().check_writable()
             # The objects are durable when the inner block ends; only then may refs name them.
             with self.objects.pack() as writer:
                 change = Change(self, writer, self.catalog())

@@ -184,7 +184,9 @@ class Dataset:
         ref = draft_ref(self.id, version_id)
         with self._core.changing(f"Create version {name}", ref) as change:
             if any(draft.name == name for draft in self._handles(published=False)):
-                raise AlreadyExistsError(f"Dataset {self.name!r} has a draft named {name!r} already.")
+                raise AlreadyExistsError(
+                    f"Dataset {self.name!r} has a draft named {name!r} already; edit that or choose another name."
+                )
             if len(from_versions) > 1:
                 commit = self._write_merged(change.writer, from_versions, version_id, name, metadata)
             elif from_versions:
@@ -266,7 +268,9 @@ class Dataset:
         with self._core.changing(f"Rename dataset {self.name} to {name}") as change:
             for other in change.datasets.values():
                 if other.name == name and not other.deleted and other.id != self.id:
-                    raise AlreadyExistsError(f"There is a dataset {name!r} already: {other.id}")
+                    raise AlreadyExistsError(
+                        f"There is a dataset {name!r} already ({other.id}); choose another name."
+                    )
             change.put(replace(change.document(self.id), name=name))
 
     def describe(self, text: str) -> None:

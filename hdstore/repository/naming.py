@@ -68,7 +68,7 @@ def find_one(name: str, candidates: Iterable[_N], what: str, where: str) -> _N:
 def _known(listed: Sequence[Named], what: str) -> str:
     if not listed:
         return f": it has no {what} yet."
-    names = ", ".join(repr(candidate.name) for candidate in listed[:5])
+    names = ", ".join(map(repr, sorted(candidate.name for candidate in listed)[:5]))
     return f": it has {names}{' and more' if len(listed) > 5 else ''}."
 
 

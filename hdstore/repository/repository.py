@@ -154,7 +154,9 @@ class Repository:
         with core.changing(f"Create dataset {name}", ref) as change:
             for other in change.datasets.values():
                 if other.name == name and not other.deleted:
-                    raise AlreadyExistsError(f"There is a dataset {name!r} already: {other.id}")
+                    raise AlreadyExistsError(
+                        f"There is a dataset {name!r} already ({other.id}); choose another name."
+                    )
             commit = write_root(core, change.writer, dataset_id=dataset_id, version_id=version_id)
             change.moves.append(RefUpdate(ref, None, commit))
             change.put(
