@@ -195,3 +195,12 @@ def test_the_frame_cache_is_bounded(
 
     assert frames.frame_at(0) is None
     assert frames.frame_at(7) is not None
+
+
+def test_stopping_leaves_what_is_shown(frames: FrameList, qtbot: QtBot) -> None:
+    """A filter that takes too long can be given up."""
+    frames.filter("rois.label:person")
+    frames.stop()
+
+    assert not frames.is_counting
+    assert frames.rowCount() == 12

@@ -116,6 +116,12 @@ class FrameList(QAbstractListModel):
             self.arrived.emit(Ranges.of(row for row in map(self.row_of, changes.frame_ids) if row >= 0))
         self.counted.emit()
 
+    def stop(self) -> None:
+        """Gives up reading; what is shown stays."""
+        self._tasks.cancel_lane("frames")
+        self.is_counting = False
+        self.counted.emit()
+
     def touch(self, frame: Frame) -> None:
         """Takes in a frame that was edited and not saved yet."""
         if frame.id in self._frames:

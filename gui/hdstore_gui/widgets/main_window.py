@@ -79,7 +79,7 @@ class MainWindow(QMainWindow):
             "A dataset holds versions of frames and their annotations.",
         )
         self.notice = NoticeBar(parts.theme)
-        self.status = StatusLine(parts.tasks.cancel_all)
+        self.status = StatusLine(self._stop)
         self._commands = Commands(self)
         places: dict[Scope, QWidget] = {
             Scope.WINDOW: self, Scope.BROWSE: self.browse, Scope.FRAME: self.frame_view,
@@ -265,6 +265,10 @@ class MainWindow(QMainWindow):
             )
         else:
             self.browse.empty.say("No frames", "This version was published without frames.")
+
+    def _stop(self) -> None:
+        self.tasks.cancel_all()
+        self.frames.stop()
 
     # Notices
 
