@@ -435,3 +435,19 @@ def test_hidden_annotations_can_be_shown_again(window: Any) -> None:
     window.key(Qt.Key.Key_H, SHIFT)
 
     assert set(window.canvas.drawing.items) == {"car", "person"}
+
+
+def test_a_query_is_left_behind_with_its_dataset(window: Any, repository: hdstore.Repository) -> None:
+    """It stays for another version of the same one."""
+    frame = hdstore.SingleFrame(id="tree")
+    repository.create_dataset("Forest").current().add_frames([frame])
+    window.main.browse.query.set_text("rois.label:person")
+    window.app.session.select("Street/v1")
+    window.settle()
+    assert window.main.frames.rowCount() == 3
+
+    window.app.session.select("Forest/Current")
+    window.settle()
+
+    assert window.main.browse.query.text == ""
+    assert window.main.frames.rowCount() == 1

@@ -62,6 +62,7 @@ class MainWindow(QMainWindow):
             parts.frames, parts.prompts, parts.settings, parts.theme,
         )  # fmt: skip
         self.undo = Undo(self)
+        self._dataset = ""
         self.sidebar = Sidebar(parts.theme)
         self.browse = BrowsePage(parts.frames, parts.images, parts.theme)
         self.frame_view = FrameView(parts.desk, parts.images, parts.frames, self.undo, parts.theme)
@@ -211,6 +212,10 @@ class MainWindow(QMainWindow):
         kept = self.frame_view.frame.id if self.page is self.frame_view and self.frame_view.frame else ""
         self.frame_view.close_frame()
         colours = Colours.of_version(version.schema, version.stats) if version is not None else Colours()
+        if version is None or version.dataset != self._dataset:
+            # A query speaks of the labels of one dataset; in another it would only hide the frames.
+            self.browse.query.line.clear()
+        self._dataset = version.dataset if version is not None else ""
         self.frame_view.show_version(version, colours)
         self.frames.show(version)
         self.browse.show_version(version, colours)

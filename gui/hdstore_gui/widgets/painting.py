@@ -89,6 +89,7 @@ class _Brush:
 
     def __init__(self, painter: QPainter) -> None:
         self._painter = painter
+        self._ratio = painter.device().devicePixelRatioF()
         self._now: tuple[int, float, int] | None = None
 
     def dip(self, color: QColor, width: float, alpha: int) -> None:
@@ -97,7 +98,8 @@ class _Brush:
         if wanted == self._now:
             return
         self._now = wanted
-        pen = QPen(color, width)
+        # Cosmetic pens count device pixels. Lines of one pixel stay so: only they are painted the fast way.
+        pen = QPen(color, width * self._ratio if width > 1 else 1.0)
         pen.setCosmetic(True)
         pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         self._painter.setPen(pen)

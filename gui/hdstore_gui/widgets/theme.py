@@ -274,7 +274,7 @@ def _palette(colors: Colors) -> QPalette:
 
 def _sheet(colors: Colors, points: float) -> str:
     sheet = _SHEET
-    sizes = {"title": points + 4.5, "number": points + 6.0, "small": points - 1.0}
+    sizes = {"title": points + 4.5, "number": points + 4.5, "small": points - 1.0}
     for name, size in sizes.items():
         sheet = sheet.replace(f"@{name}", f"{size:.1f}pt")
     # Longest names first: @accent is the beginning of @accent_soft.
