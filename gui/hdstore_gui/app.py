@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from hdstore.repository import Repository
 from hdstore_gui.catalog import DatasetEntry
 from hdstore_gui.models.frames import FrameList
+from hdstore_gui.services.collecting import Collector
 from hdstore_gui.services.desk import Desk
 from hdstore_gui.services.images import Images
 from hdstore_gui.services.journal import Journal, Unsaved
@@ -31,6 +32,7 @@ class App(QObject):
     def __init__(self, application: QApplication, *, settings: Settings, prompts: Prompts) -> None:
         super().__init__(application)
         self.theme = Theme(application, settings.theme, self)
+        self._collector = Collector(self)
         self.tasks = Tasks(self)
         self.session = Session(self.tasks, self)
         self.desk = Desk(self.session, self)
@@ -84,6 +86,7 @@ class App(QObject):
         self.images.close()
         self.desk.use(None)
         self.session.close()
+        self._collector.stop()
 
 
 def run(folder: Path | None = None) -> int:

@@ -62,8 +62,9 @@ def paint_drawn(
     if len(items) > CROWD:
         width, fill = 1.0, False
     painter.save()
+    ratio = painter.deviceTransform().m11()
     painter.setTransform(transform_of(viewport), True)
-    brush = _Brush(painter)
+    brush = _Brush(painter, ratio)
     last: list[Drawn] = []
     for item, extent in items:
         if item.annotation.id in chosen:
@@ -87,9 +88,9 @@ def paint_drawn(
 class _Brush:
     """Sets pen and brush of a painter only where they change."""
 
-    def __init__(self, painter: QPainter) -> None:
+    def __init__(self, painter: QPainter, ratio: float) -> None:
         self._painter = painter
-        self._ratio = painter.device().devicePixelRatioF()
+        self._ratio = ratio
         self._now: tuple[int, float, int] | None = None
 
     def dip(self, color: QColor, width: float, alpha: int) -> None:
