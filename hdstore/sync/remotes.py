@@ -209,7 +209,8 @@ class Remotes:
         leases, specs = [], []
         for name, (old, new) in _ordered(moves):
             leases.append(f"--force-with-lease=refs/{name}:{old or ''}")
-            specs.append(f"+{new}:refs/{name}" if new else f":refs/{name}")
+            # Without a plus: it would move the ref even where the lease says that somebody else moved it meanwhile.
+            specs.append(f"{new}:refs/{name}" if new else f":refs/{name}")
         run_git(
             self._layout.hds,
             "-c",

@@ -429,10 +429,10 @@ def test_a_remote_that_moves_during_a_push_keeps_what_it_got(
         if what == "Copying media":
             bob.push()
 
+    plates.current().add_frames([frame("ours")])
     with pytest.raises(
         RemoteError, match=r"changed while this was sent; nothing was moved there\. Pull, then push"
     ):
-        plates.current().add_frames([frame("ours")])
         ada.push(progress=meanwhile)
     hub = hdstore.open(Path(ada.remotes()["origin"]))
     assert held(hub) == held(bob)
