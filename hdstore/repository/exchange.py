@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hdstore.errors import HdstoreError, InvalidInputError, NotFoundError, ReadOnlyError
 from hdstore.formats import FOREIGN as SOURCE_KEY
 from hdstore.formats import READERS, WRITERS, ExportReport, Imported, join_metadata, write_yolo
-from hdstore.media import Media, Policy, Roots
+from hdstore.media import Linker, Media, Policy, Roots
 from hdstore.model import Frame, Metadata, Progress, Schema, replace
 from hdstore.repository.core import Core
 from hdstore.repository.dataset import FIRST_VERSION
@@ -40,6 +40,48 @@ def import_files(
     progress: Progress | None,
 ) -> ImportReport:
     """Reads files of a format into a draft; see ``Repository.import_files``."""
+    target = _existing(repository, to)
+    path = path.absolute()
+    imported, linker = _open(core, format, path, images=images, media=media, root=root, progress=progress)
+    annotations = 0
+
+    def counted() -> Iterator[Frame]:
+        nonlocal annotations
+        for frame in imported.frames:
+            annotations += len(frame.annotations)
+            yield frame
+
+    frames = counted()
+    if format == "folder" and target is not None:
+        frames = _with_moved_files(frames, target.state(), core.roots)
+    # Everything is read and checked before anything is made, so a bad file leaves no empty dataset behind.
+    with Batch(core.layout.tmp) as batch:
+        batch.put_all(frames, progress, "Reading frames")
+        with _made(repository, to) if target is None else nullcontext(target) as draft:
+            changes = save_batch(
+                core,
+                draft.dataset.id,
+                draft.id,
+                batch,
+                message=f"Import {format} from {path.name}",
+                schema=partial(_joined_schema, imported.schema),
+                metadata=partial(_joined_metadata, imported.metadata),
+                progress=progress,
+            )
+    return ImportReport(draft, changes, annotations, [*imported.warnings.lines(), *linker.warnings])
+
+
+def _open(
+    core: Core,
+    format: str,
+    path: Path,
+    *,
+    images: str | Path | None,
+    media: str,
+    root: str | None,
+    progress: Progress | None,
+) -> tuple[Imported, Linker]:
+    """Returns what a reader finds at an absolute path, and the linker that makes its sources."""
     reader = READERS.get(format)
     if reader is None:
         raise InvalidInputError(f"There is no reader for {format!r}; there are {', '.join(sorted(READERS))}.")
@@ -52,54 +94,25 @@ def import_files(
         policy = "store"
     else:
         raise InvalidInputError(f"Media are linked or stored, say 'link' or 'store', not {media!r}.")
-    # The reader joins names to these, and the linker resolves relative paths against them a second time.
-    path = path.absolute()
+    # Absolute too: the reader joins names to it, and the linker resolves relative paths against it a second time.
     base = Path(images).absolute() if images is not None else None
     linker = core.media.linker(
         policy=policy, root=root, base=base or (path if path.is_dir() else path.parent)
     )
-    target = _existing(repository, to)
-    imported: Imported = reader(path, images=base, linker=linker, progress=progress)
-    annotations = 0
+    return reader(path, images=base, linker=linker, progress=progress), linker
 
-    def counted() -> Iterator[Frame]:
-        nonlocal annotations
-        for frame in imported.frames:
-            annotations += len(frame.annotations)
-            yield frame
 
-    frames = counted()
-    if format == "folder" and target is not None:
-        frames = _with_moved_files(frames, target.state(), core.roots)
+def _joined_schema(found: Schema, held: Schema) -> Schema:
+    masks = {**held.mask_labels, **found.mask_labels}
+    return replace(held.with_labels(*found.labels), mask_labels=masks)
 
-    def with_labels(schema: Schema) -> Schema:
-        masks = {**schema.mask_labels, **imported.schema.mask_labels}
-        return replace(schema.with_labels(*imported.schema.labels), mask_labels=masks)
 
-    def with_source(metadata: Metadata) -> Metadata:
-        if not imported.metadata:
-            return metadata
-        held = metadata.get(SOURCE_KEY)
-        return {
-            **metadata,
-            SOURCE_KEY: join_metadata(held if isinstance(held, dict) else {}, imported.metadata),
-        }
-
-    # Everything is read and checked before anything is made, so a bad file leaves no empty dataset behind.
-    with Batch(core.layout.tmp) as batch:
-        batch.put_all(frames, progress, "Reading frames")
-        with _made(repository, to) if target is None else nullcontext(target) as draft:
-            changes = save_batch(
-                core,
-                draft.dataset.id,
-                draft.id,
-                batch,
-                message=f"Import {format} from {path.name}",
-                schema=with_labels,
-                metadata=with_source,
-                progress=progress,
-            )
-    return ImportReport(draft, changes, annotations, [*imported.warnings.lines(), *linker.warnings])
+def _joined_metadata(found: Metadata, held: Metadata) -> Metadata:
+    """Returns a version's metadata with what a format said of itself under the key for it."""
+    if not found:
+        return held
+    before = held.get(SOURCE_KEY)
+    return {**held, SOURCE_KEY: join_metadata(before if isinstance(before, dict) else {}, found)}
 
 
 def _with_moved_files(frames: Iterable[Frame], state: VersionState, roots: Roots) -> Iterator[Frame]:
