@@ -16,7 +16,7 @@ PACKAGES = [
     "hdstore",
     *(f"hdstore.{module.name}" for module in iter_modules(hdstore.__path__) if module.ispkg),
 ]
-SLOW = {"pygit2", "PIL", "watchdog", "yaml", "typer", "rich", "defusedxml", "PySide6", "numpy"}
+SLOW = {"PIL", "watchdog", "yaml", "typer", "rich", "defusedxml", "PySide6", "numpy"}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

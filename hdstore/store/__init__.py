@@ -1,4 +1,4 @@
-"""The store: objects, refs, the trie of frames and the catalog, as a real git repository. The only door to pygit2."""
+"""The store: objects, refs, the trie of frames and the catalog, as a real git repository."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def gc_objects(
     """Packs what the refs need and removes what they do not, but nothing younger than ``grace`` seconds.
 
     A grace of 0 is safe only while nobody writes. The differences are found by the ``git`` program where
-    there is one, else by libgit2, which finds fewer; ``use_git`` decides by hand.
+    there is one, else by our own ``delta``, which finds fewer; ``use_git`` decides by hand.
     """
     if use_git is None:
         use_git = git_available()

@@ -1,37 +1,36 @@
-"""Reading and writing git objects; the only door to libgit2's object database.
+"""Reading and writing git objects: only the ``objects`` folder is opened, and no configuration is ever read.
 
-Reading goes through libgit2 without a repository around it: only the ``objects`` folder is opened, so that no
-configuration of a stranger, of the user or of the system is ever read. Writing is our own (``loose``,
-``pack``).
+Objects may come from a stranger or from a failing disk: what is read is bounded before it is inflated, and has its
+hash when it is returned.
 """
 
 from __future__ import annotations
 
+import os
+import stat
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
-
-import pygit2
+from typing import Protocol
 
 from hdstore.errors import DamagedError
 from hdstore.model import Progress
 from hdstore.store import files
-from hdstore.store.gitobjects import OBJECT_LIMIT, check_oid, object_id
+from hdstore.store.ancestry import Ancestry
+from hdstore.store.gitobjects import OBJECT_LIMIT, check_oid, decode_commit, object_id
 from hdstore.store.locks import Lock
 from hdstore.store.loose import LooseWriter
 from hdstore.store.pack import PackWriter
-from hdstore.store.presence import Presence
+from hdstore.store.packfile import Bases, PackReader
+from hdstore.store.presence import PackIndex, Presence, loose_path
 
 __all__ = ["Objects", "Writer"]
 
-_KINDS = {
-    int(pygit2.enums.ObjectType.COMMIT): "commit",
-    int(pygit2.enums.ObjectType.TREE): "tree",
-    int(pygit2.enums.ObjectType.BLOB): "blob",
-    int(pygit2.enums.ObjectType.TAG): "tag",
-}
+_KINDS = (b"blob", b"tree", b"commit", b"tag")
+_HEAD = 64
+"""The first bytes of a loose object: its kind and size, and a zero."""
 
 
 class Writer(Protocol):
@@ -41,33 +40,13 @@ class Writer(Protocol):
         """Returns the id of an object of this kind: blob, tree, commit or tag."""
 
 
-def _disarm() -> None:
-    """Makes libgit2 read no configuration but a repository's own, and leave trust and hashes to us."""
-    for level in (
-        pygit2.enums.ConfigLevel.SYSTEM,
-        pygit2.enums.ConfigLevel.GLOBAL,
-        pygit2.enums.ConfigLevel.XDG,
-        pygit2.enums.ConfigLevel.PROGRAMDATA,
-    ):
-        pygit2.settings.search_path[level] = ""
-    # Owners are judged before opening (``safety``), with a clearer answer.
-    pygit2.settings.owner_validation = False
-    # Hashes are verified here with OpenSSL's SHA-1, which takes a fourth of the time of libgit2's.
-    pygit2.settings.enable_strict_hash_verification(False)
-
-
-_disarm()
-
-
 class _Handle:
-    """What one thread has open."""
+    """What one thread knows of the folder."""
 
     def __init__(self, folder: Path, generation: int) -> None:
         self.generation = generation
-        self.odb = pygit2.Odb(str(folder))
-        self.graph = pygit2.Repository()
-        self.graph.set_odb(self.odb)
         self.presence = Presence(folder)
+        self.readers: dict[PackIndex, PackReader] = {}
 
 
 class Objects:
@@ -79,6 +58,8 @@ class Objects:
         self._lock = hds / "hdstore" / "locks" / "objects.lock"
         self._local = threading.local()
         self._generation = 0
+        self._bases = Bases()
+        self._ancestry = Ancestry(self._read_parents)
 
     def read(self, oid: str, kind: str | None = None) -> bytes:
         """Returns an object's bytes; raises DamagedError when it is missing, corrupt or of another kind."""
@@ -91,34 +72,57 @@ class Objects:
         """Returns an object's kind and bytes."""
         check_oid(oid)
         try:
-            return self._read(oid)
-        except (KeyError, ValueError, OSError, pygit2.GitError):
+            found = self._read(oid)
+        except (DamagedError, OSError):
+            found = None
+        if found is None:
             # Another process may have packed objects and removed the files that this handle still knows.
             self.refresh()
-        try:
-            return self._read(oid)
-        except KeyError as error:
+            with files.storage_errors(f"read the object {oid} from {self._folder}"):
+                found = self._read(oid)
+        if found is None:
             raise DamagedError(
                 f"The object {oid} is missing from {self._folder}; fetch it from a remote or restore a copy."
-            ) from error
-        except (ValueError, OSError, pygit2.GitError) as error:
-            raise DamagedError(
-                f"The object {oid} in {self._folder} is damaged ({error}); fetch it from a remote or "
-                "restore a copy."
-            ) from error
-
-    def _read(self, oid: str) -> tuple[str, bytes]:
-        odb = self._handle().odb
-        _, size = odb.read_header(oid)
-        if size > OBJECT_LIMIT:
-            raise DamagedError(
-                f"The object {oid} says it has {size} bytes; more than {OBJECT_LIMIT} are not read."
             )
-        number, data = odb.read(oid)
-        kind = _KINDS[int(number)]
-        if object_id(kind, data) != oid:
-            raise ValueError("its bytes do not have its hash")
-        return kind, data
+        return found
+
+    def _read(self, oid: str) -> tuple[str, bytes] | None:
+        try:
+            found = self._read_loose(oid) or self._read_packed(oid)
+            if found is not None and object_id(*found) != oid:
+                raise DamagedError("Its bytes do not have its hash.")
+        except DamagedError as error:
+            raise DamagedError(
+                f"The object {oid} in {self._folder} is damaged ({str(error).rstrip('.')}); fetch it from a remote or"
+                " restore a copy."
+            ) from error
+        return found
+
+    def _read_loose(self, oid: str) -> tuple[str, bytes] | None:
+        path = loose_path(self._folder, oid)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        with os.fdopen(descriptor, "rb", buffering=0) as stream:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_size > OBJECT_LIMIT:
+                raise DamagedError("Something else than an object stands in its place.")
+            return _inflate_loose(stream.read(found.st_size))
+
+    def _read_packed(self, oid: str) -> tuple[str, bytes] | None:
+        handle = self._handle()
+        index = handle.presence.find(oid)
+        if index is None:
+            return None
+        reader = handle.readers.get(index)
+        if reader is None:
+            reader = handle.readers[index] = PackReader(index, self._bases)
+        return reader.read(bytes.fromhex(oid))
+
+    def _read_parents(self, oid: str) -> tuple[int, tuple[str, ...]]:
+        commit = decode_commit(self.read(oid, "commit"))
+        return commit.committed, commit.parents
 
     def exists(self, oid: str) -> bool:
         """Says whether the object is there."""
@@ -133,6 +137,7 @@ class Objects:
 
     def refresh(self) -> None:
         """Makes every thread look at the disk again at its next call."""
+        self._bases = Bases()
         self._generation += 1
 
     @contextmanager
@@ -165,26 +170,33 @@ class Objects:
 
     def merge_base(self, a: str, b: str) -> str | None:
         """Returns a best common ancestor of two commits, or None when they have none."""
-        base: Any = self._graph(a, b).merge_base(a, b)
-        return None if base is None else str(base)
+        return self._ancestry.merge_base(a, b)
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Says whether ``descendant`` is ``ancestor`` or was made from it."""
-        if ancestor == descendant:
-            return True
-        return bool(self._graph(ancestor, descendant).descendant_of(descendant, ancestor))
-
-    def _graph(self, *commits: str) -> pygit2.Repository:
-        for oid in commits:
-            self.read(oid, "commit")
-        return self._handle().graph
+        return self._ancestry.is_ancestor(ancestor, descendant)
 
     def _handle(self) -> _Handle:
         handle: _Handle | None = getattr(self._local, "handle", None)
         if handle is None or handle.generation != self._generation:
-            try:
-                handle = _Handle(self._folder, self._generation)
-            except (pygit2.GitError, OSError, KeyError) as error:
-                raise DamagedError(f"The folder {self._folder} can not be opened: {error}.") from error
-            self._local.handle = handle
+            handle = self._local.handle = _Handle(self._folder, self._generation)
         return handle
+
+
+def _inflate_loose(stored: bytes) -> tuple[str, bytes]:
+    inflate = zlib.decompressobj()
+    try:
+        head, separator, begun = inflate.decompress(stored, _HEAD).partition(b"\0")
+        kind, _, digits = head.partition(b" ")
+        if not separator or not digits.isdigit() or len(digits) > 20:
+            raise DamagedError("It does not say what it is.")
+        size = int(digits)
+        if size > OBJECT_LIMIT:
+            raise DamagedError(f"It says it has {size} bytes; more than {OBJECT_LIMIT} are not read.")
+        # One byte more than there may be: whoever says too small a size is found out.
+        data = begun + inflate.decompress(inflate.unconsumed_tail, max(1, size - len(begun) + 1))
+    except zlib.error as error:
+        raise DamagedError(f"It can not be inflated: {error}.") from error
+    if len(data) != size or not inflate.eof or kind not in _KINDS:
+        raise DamagedError("It is not as long as it says, or of an unknown kind.")
+    return kind.decode(), data

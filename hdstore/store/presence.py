@@ -1,7 +1,7 @@
 """Which objects a repository has, answered without reading them.
 
-libgit2 answers this too, but a writer must also keep what it relies on from being collected: an object that
-is there already is not written again, so its file's time is renewed instead, as git does.
+A writer must keep what it relies on from being collected: an object that is there already is not written
+again, so its file's time is renewed instead, as git does.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ _YOUNG = 60.0
 _MAGIC = b"\xfftOc\x00\x00\x00\x02"
 _FANOUT_END = 8 + 1024
 _FANOUT = struct.Struct(">256I")
+_SMALL = 4 << 20
+_LARGE = 1 << 31
+"""Set in an offset that stands for a place in the table of those beyond 2 GiB."""
 
 
 def loose_path(objects: Path, oid: str) -> Path:
@@ -40,12 +43,17 @@ class PackIndex:
         self.path = path
         self.pack = path.with_suffix(".pack")
         with files.storage_errors(f"read {path}"):
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 size = os.fstat(descriptor).st_size
                 if size < _FANOUT_END + 40:
                     raise DamagedError(f"The pack index {path} is too short; run a check of the repository.")
-                self._map = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
+                self._map: bytes | mmap.mmap
+                if size <= _SMALL:
+                    # A map keeps a descriptor open, and each thread has an index for each of many small packs.
+                    self._map = os.read(descriptor, size)
+                else:
+                    self._map = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
             finally:
                 os.close(descriptor)
         if self._map[:8] != _MAGIC:
@@ -59,9 +67,27 @@ class PackIndex:
             raise DamagedError(f"The pack index {path} contradicts itself; run a check of the repository.")
 
     def __contains__(self, oid: bytes) -> bool:
+        """Says whether the pack holds the object."""
+        return self._position(oid) is not None
+
+    def offset(self, oid: bytes) -> int | None:
+        """Returns where in the pack an object begins, None when it is not there."""
+        position = self._position(oid)
+        if position is None:
+            return None
+        table = _FANOUT_END + self.count * 24
+        offset = int.from_bytes(self._map[table + position * 4 : table + position * 4 + 4], "big")
+        if offset & _LARGE:
+            start = table + self.count * 4 + (offset ^ _LARGE) * 8
+            offset = int.from_bytes(self._map[start : start + 8], "big")
+        return offset
+
+    def _position(self, oid: bytes) -> int | None:
+        if not oid:
+            return None
         first = oid[0]
-        low = self._fanout[first - 1] if first else 0
-        high = self._fanout[first]
+        low: int = self._fanout[first - 1] if first else 0
+        high: int = self._fanout[first]
         data = self._map
         while low < high:
             middle = (low + high) >> 1
@@ -72,8 +98,8 @@ class PackIndex:
             elif found > oid:
                 high = middle
             else:
-                return True
-        return False
+                return middle
+        return None
 
     def __iter__(self) -> Iterator[bytes]:
         for start in range(_FANOUT_END, _FANOUT_END + self.count * 20, 20):
@@ -108,6 +134,11 @@ class Presence:
         """Returns the indexes of all packs that are there now."""
         self._scan()
         return list(self._packs.values())
+
+    def find(self, oid: str) -> PackIndex | None:
+        """Returns the index of a pack that has the object; None when none has it."""
+        self._scan_if_moved()
+        return self._pack_of(oid)
 
     def has(self, oid: str) -> bool:
         """Says whether the object is there, loose or in a pack."""

@@ -24,7 +24,7 @@ Run = Callable[..., Any]
 PROGRAM = [sys.executable, "-m", "hdstore"]
 
 HEAVY = (
-    "PIL", "PySide6", "asyncio", "hdstore.demo", "hdstore.repository", "hdstore_gui", "numpy", "pygit2", "watchdog"
+    "PIL", "PySide6", "asyncio", "hdstore.demo", "hdstore.repository", "hdstore_gui", "numpy", "watchdog"
 )  # fmt: skip
 
 
