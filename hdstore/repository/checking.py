@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from hdstore.errors import HdstoreError
-from hdstore.model import Progress
-from hdstore.repository.core import Core
+from hdstore.model import DatasetDocument, Progress
+from hdstore.repository.core import Core, draft_ref, published_ref
 from hdstore.repository.reports import Finding
 from hdstore.store import CATALOG_REF, FORMAT, Catalog, decode_commit, verify_files
 from hdstore.sync import INCOMING_REF
-from hdstore.version import VersionVerifier, commit_of
+from hdstore.version import VersionState, VersionVerifier, commit_of
 
 __all__ = ["check_repository"]
 
@@ -62,7 +63,11 @@ class _Check:
                 yield finding
 
     def _catalog(self) -> Iterator[Finding]:
-        tip = self._core.refs.get(CATALOG_REF)
+        try:
+            tip = self._core.refs.get(CATALOG_REF)
+        except HdstoreError as error:
+            yield Finding("ref", CATALOG_REF, str(error))
+            return
         if tip is None:
             yield Finding("ref", CATALOG_REF, "the catalog is missing")
             return
@@ -75,36 +80,74 @@ class _Check:
                     yield Finding("catalog", oid, f"it is written in the newer format {catalog.format}")
                     return
                 datasets = catalog.datasets
+                odd = [dataset_id for dataset_id in datasets if not catalog.is_canonical(dataset_id)]
                 parents = decode_commit(self._core.objects.read(oid, "commit")).parents
             except HdstoreError as error:
                 yield Finding("catalog", f"commit {oid}", str(error))
                 continue
+            for dataset_id in odd:
+                where = f"commit {oid}, datasets/{dataset_id}.json"
+                yield Finding("catalog", where, "the document is not in canonical form")
             if oid == tip:
-                for dataset in datasets.values():
-                    for version_id, record in dataset.versions.items():
-                        self._names[f"{dataset.id}/{version_id}"] = f"{dataset.name}/{record.name}"
+                yield from self._named_versions(datasets)
             for parent in parents:
                 if parent not in seen:
                     seen.add(parent)
                     waiting.append(parent)
 
+    def _named_versions(self, datasets: dict[str, DatasetDocument]) -> Iterator[Finding]:
+        """Notes what versions are called; those that the catalog names must be there."""
+        held = set(self._ref_names())
+        for dataset in datasets.values():
+            for version_id, record in dataset.versions.items():
+                path = f"{dataset.id}/{version_id}"
+                self._names[path] = f"{dataset.name}/{record.name}"
+                refs = (draft_ref(dataset.id, version_id), published_ref(dataset.id, version_id))
+                if not (record.deleted or dataset.deleted) and held.isdisjoint(refs):
+                    called = f"{self._names[path]} ({path})"
+                    yield Finding("version", called, "the catalog names it, but it has no branch and no tag")
+
+    def _ref_names(self) -> Iterator[str]:
+        refs = self._core.refs
+        for prefix in ("refs/heads/", "refs/tags/", "refs/hdstore/"):
+            yield from refs.loose_names(prefix)
+        with suppress(HdstoreError):
+            yield from refs.packed_names()
+
     def _versions(self) -> Iterator[Finding]:
         core = self._core
+        try:
+            core.refs.packed_names()
+        except HdstoreError as error:
+            yield Finding("ref", "packed-refs", str(error))
         tips: dict[str, str] = {}
-        for prefix in ("refs/heads/", "refs/tags/", "refs/hdstore/"):
-            for name, oid in core.refs.list(prefix).items():
-                if name == CATALOG_REF or name.endswith("/heads/hdstore"):
-                    continue
-                try:
+        for name in sorted(set(self._ref_names())):
+            if name == CATALOG_REF or name.endswith("/heads/hdstore"):
+                continue
+            try:
+                oid = core.refs.get(name)
+                if oid is not None:
                     tips[name] = commit_of(core.objects, oid)
-                except HdstoreError as error:
-                    yield Finding("ref", name, str(error))
+                    yield from self._identity(name, tips[name])
+            except HdstoreError as error:
+                yield Finding("ref", name, str(error))
         seen: set[str] = set()
         here = {name: tip for name, tip in tips.items() if not name.startswith(INCOMING_REF)}
         yield from self._histories(here, seen)
         # The media of what was only fetched come when it is pulled.
         self._media_needed = dict(self._verifier.media)
         yield from self._histories({name: tip for name, tip in tips.items() if name not in here}, seen)
+
+    def _identity(self, name: str, commit: str) -> Iterator[Finding]:
+        """Checks that what a ref names says that it is this version."""
+        path = name.partition("/heads/")[2] or name.partition("/tags/")[2]
+        try:
+            document = VersionState(self._core.objects, commit).document
+        except HdstoreError:
+            return  # found when the version is verified
+        if path and f"{document.dataset_id}/{document.id}" != path:
+            where = f"{self._names[path]} ({name})" if path in self._names else name
+            yield Finding("ref", where, f"it names the version {document.dataset_id}/{document.id}")
 
     def _histories(self, tips: dict[str, str], seen: set[str]) -> Iterator[Finding]:
         core = self._core

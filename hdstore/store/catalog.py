@@ -20,6 +20,7 @@ from hdstore.store.gitobjects import (
     decode_tree,
     encode_commit,
     encode_tree,
+    object_id,
 )
 from hdstore.store.objects import Objects, Writer
 
@@ -92,6 +93,10 @@ class Catalog:
                 raise DamagedError(f"The document datasets/{dataset_id}.json says it is {document.id!r}.")
             found[dataset_id] = document
         return found
+
+    def is_canonical(self, dataset_id: str) -> bool:
+        """Says whether a dataset's document is stored as this program would write it."""
+        return object_id("blob", encode_dataset(self.datasets[dataset_id])) == self._documents[dataset_id]
 
 
 def write_catalog(

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from hdstore.errors import InvalidValueError
 
-__all__ = ["check_ref_name", "file_name_of"]
+__all__ = ["check_ref_name", "file_name_of", "is_ref_name"]
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|@\{|//|/\.|\.lock(/|$)|[./]$")
 _LONGEST = 1000
@@ -16,13 +16,18 @@ _LONGEST_PART = 250
 """A file system takes 255 bytes, and ``.lock`` is put behind."""
 
 
-def check_ref_name(name: str) -> str:
-    """Returns ``name`` when it may name a ref: ``HEAD``, or below ``refs/`` and in git's rules."""
+def is_ref_name(name: str) -> bool:
+    """Says whether ``name`` may name a ref: ``HEAD``, or below ``refs/`` and in git's rules."""
     if name == "HEAD":
-        return name
+        return True
     raw = name.encode(errors="replace")
     too_long = len(raw) > _LONGEST or max(map(len, raw.split(b"/"))) > _LONGEST_PART
-    if not name.startswith("refs/") or _FORBIDDEN.search(name) or too_long:
+    return name.startswith("refs/") and not _FORBIDDEN.search(name) and not too_long
+
+
+def check_ref_name(name: str) -> str:
+    """Returns ``name`` when it may name a ref."""
+    if not is_ref_name(name):
         raise InvalidValueError(f"{name!r} can not be the name of a ref.")
     return name
 

@@ -32,7 +32,7 @@ from hdstore.store.locks import Lock, backoff
 from hdstore.store.objects import Objects
 from hdstore.store.packedrefs import PackedRefs
 from hdstore.store.presence import Presence
-from hdstore.store.refnames import check_ref_name, file_name_of
+from hdstore.store.refnames import check_ref_name, file_name_of, is_ref_name
 
 __all__ = ["RefUpdate", "Refs"]
 
@@ -87,13 +87,21 @@ class Refs:
 
     def list(self, prefix: str) -> dict[str, str]:
         """Returns all refs whose name begins with ``prefix``, in the order of their names."""
-        folder = check_ref_name(prefix.rpartition("/")[0] + "/x").removesuffix("/x")
-        names = [name for name in self._walk(folder) if name.startswith(prefix)]
-        found = {name: oid for name in names if (oid := self.get(name)) is not None}
+        # Read in this order, a ref that git packs meanwhile is found in one place or in both.
+        found = {name: oid for name in self.loose_names(prefix) if (oid := self.get(name)) is not None}
         for name, oid in self._packed.all().items():
             if name.startswith(prefix):
                 found.setdefault(name, oid)
         return dict(sorted(found.items()))
+
+    def loose_names(self, prefix: str) -> Iterator[str]:
+        """Yields the names of the refs that have a file, without reading it."""
+        folder = check_ref_name(prefix.rpartition("/")[0] + "/x").removesuffix("/x")
+        return (name for name in self._walk(folder) if name.startswith(prefix))
+
+    def packed_names(self) -> Iterator[str]:
+        """Yields the names of the refs that git has gathered into one file."""
+        return iter(self._packed.all())
 
     def _read_loose(self, name: str) -> str | None:
         """Returns the object id in a ref's file, or ``ref:`` and the name of another ref."""
@@ -118,7 +126,7 @@ class Refs:
                 continue
             if is_folder:
                 yield from self._walk(f"{folder}/{name}")
-            else:
+            elif is_ref_name(f"{folder}/{name}"):
                 yield f"{folder}/{name}"
 
     # Moving

@@ -6,13 +6,16 @@ What is found is named by file and, where bytes inside a pack are hurt, by the o
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from hdstore.errors import DamagedError, StorageError
+from hdstore.errors import DamagedError
 
 __all__ = ["Damage", "verify_files"]
 
@@ -55,72 +58,97 @@ def _name(hds: Path, path: Path) -> str:
     return path.relative_to(hds).as_posix()
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"{path} could not be read: {error.strerror or error}.") from error
+def _open(path: Path) -> BinaryIO:
+    """Opens a file for reading; raises OSError for what is none, or a symbolic link."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError("it is no file")
+    return os.fdopen(descriptor, "rb")
 
 
 def _verify_loose(hds: Path, path: Path) -> Damage | None:
     oid = path.parent.name + path.name
+
+    def damage(what: str) -> Damage:
+        return Damage(_name(hds, path), what, (oid,))
+
+    try:
+        with _open(path) as stream:
+            return _loose_problem(stream, oid, damage)
+    except FileNotFoundError:
+        return None  # packed meanwhile
+    except OSError as error:
+        return damage(f"the object can not be read ({error.strerror or error})")
+
+
+def _loose_problem(stream: BinaryIO, oid: str, damage: Callable[[str], Damage]) -> Damage | None:
     inflate = zlib.decompressobj()
     hasher = hashlib.sha1(usedforsecurity=False)
-    stored = _read(path)
+    head, size = b"", 0
     try:
-        # Inflated piece by piece: what a hostile file claims to be never has to fit in memory.
-        piece = inflate.decompress(stored, _CHUNK)
-        head, separator, _ = piece[:_MAX_HEADER].partition(b"\0")
-        size = -len(head) - 1
-        while piece:
-            hasher.update(piece)
+        # Read and inflated piece by piece: what a hostile file claims to be never has to fit in memory.
+        while not inflate.eof and (stored := inflate.unconsumed_tail or stream.read(_CHUNK)):
+            piece = inflate.decompress(stored, _CHUNK)
+            if len(head) < _MAX_HEADER:
+                head += piece[: _MAX_HEADER - len(head)]
             size += len(piece)
-            piece = inflate.decompress(inflate.unconsumed_tail, _CHUNK)
+            hasher.update(piece)
     except zlib.error as error:
-        return Damage(_name(hds, path), f"the object can not be inflated ({error})", (oid,))
-    if not inflate.eof or inflate.unused_data:
-        return Damage(_name(hds, path), "the object is cut short or followed by other bytes", (oid,))
+        return damage(f"the object can not be inflated ({error})")
+    if not inflate.eof or inflate.unused_data or stream.read(1):
+        return damage("the object is cut short or followed by other bytes")
     if hasher.hexdigest() != oid:
-        return Damage(_name(hds, path), "the object is not what its name says", (oid,))
-    if not separator or head.split(b" ")[-1] != b"%d" % size:
-        return Damage(_name(hds, path), "the object's header is wrong", (oid,))
+        return damage("the object is not what its name says")
+    kind, separator, _ = head.partition(b"\0")
+    if not separator or kind.split(b" ")[-1] != b"%d" % (size - len(kind) - 1):
+        return damage("the object's header is wrong")
     return None
+
+
+def _digest(path: Path, progress: Callable[[int], None] | None = None) -> tuple[bytes, bytes, bytes]:
+    """Returns the hash of all but the last 20 bytes of a file, those bytes, and the 20 before them."""
+    hasher = hashlib.sha1(usedforsecurity=False)
+    with _open(path) as stream:
+        left = os.fstat(stream.fileno()).st_size - 20
+        before = b""
+        while left > 0 and (chunk := stream.read(min(_CHUNK, left))):
+            hasher.update(chunk)
+            before = (before + chunk)[-20:]
+            left -= len(chunk)
+            if progress is not None:
+                progress(len(chunk))
+        return hasher.digest(), stream.read(20), before
 
 
 def _verify_pack(hds: Path, path: Path, progress: Callable[[int], None] | None) -> Iterator[Damage]:
     name = _name(hds, path)
-    hasher = hashlib.sha1(usedforsecurity=False)
-    size = path.stat().st_size
     try:
-        with path.open("rb") as stream:
-            left = size - 20
-            while left > 0:
-                chunk = stream.read(min(_CHUNK, left))
-                if not chunk:
-                    break
-                hasher.update(chunk)
-                left -= len(chunk)
-                if progress is not None:
-                    progress(len(chunk))
-            trailer = stream.read(20)
+        found, stated, _ = _digest(path, progress)
+    except FileNotFoundError:
+        return  # merged into another meanwhile
     except OSError as error:
-        yield Damage(name, f"the pack could not be read ({error.strerror or error})")
+        yield Damage(name, f"the pack can not be read ({error.strerror or error})")
         return
     index = path.with_suffix(".idx")
-    if not index.exists():
+    try:
+        index_found, index_stated, pack_named = _digest(index)
+    except FileNotFoundError:
         yield Damage(name, "the pack has no index; git index-pack can make it again", unfinished=True)
         return
-    data = _read(index)
-    whole = hashlib.sha1(data[:-20], usedforsecurity=False).digest() == data[-20:]
+    except OSError as error:
+        yield Damage(_name(hds, index), f"the index of a pack can not be read ({error.strerror or error})")
+        return
+    whole = index_found == index_stated
     if not whole:
         yield Damage(_name(hds, index), "the index of a pack is not what its checksum says")
-    if hasher.digest() != trailer:
+    if found != stated:
         try:
-            hurt = tuple(_hurt_objects(path, data)) if whole else ()
-        except (DamagedError, struct.error):
+            hurt = tuple(_hurt_objects(path, index.read_bytes())) if whole else ()
+        except (DamagedError, struct.error, OSError):
             hurt = ()
         yield Damage(name, "the pack is not what its checksum says", hurt)
-    elif whole and data[-40:-20] != trailer:
+    elif whole and pack_named != stated:
         yield Damage(_name(hds, index), "the index belongs to another pack")
 
 
