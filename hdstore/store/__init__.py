@@ -19,6 +19,7 @@ from hdstore.store.gitobjects import (
     encode_tree,
 )
 from hdstore.store.layout import Layout
+from hdstore.store.libgit2 import fetch_with_libgit2
 from hdstore.store.locks import Lock
 from hdstore.store.objects import Objects, Writer
 from hdstore.store.packing import maybe_pack_in_background
@@ -56,6 +57,7 @@ __all__ = [
     "encode_commit",
     "encode_tag",
     "encode_tree",
+    "fetch_with_libgit2",
     "fits",
     "gc_objects",
     "git_available",

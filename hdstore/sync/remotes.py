@@ -1,4 +1,4 @@
-"""Remotes of a repository, and exchanging versions with them through the git program.
+"""Remotes of a repository, and exchanging versions with them: through the git program, or libgit2 where there is none.
 
 A move begins with a fetch into ``refs/hdstore/incoming/<remote>/``, so that what both sides have is known here; then
 the planner says which refs move forward, media are copied, objects follow, and refs move last. With them moves
@@ -12,7 +12,14 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hdstore.errors import AlreadyExistsError, MediaError, NotFoundError, RemoteError, UntrustedError
+from hdstore.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    MediaError,
+    NotFoundError,
+    RemoteError,
+    UntrustedError,
+)
 from hdstore.media import Media, Roots
 from hdstore.model import Progress
 from hdstore.store import (
@@ -24,7 +31,9 @@ from hdstore.store import (
     Refs,
     RefUpdate,
     check_layout,
+    fetch_with_libgit2,
     files,
+    git_available,
     local_program,
     run_git,
 )
@@ -185,6 +194,9 @@ class Remotes:
         base = _incoming_ref(remote)
         if progress is not None:
             progress(f"Fetching from {remote}", 0, None)
+        if not git_available():
+            self._fetch_without_git(remote, theirs, progress)
+            return self._below(base)
         run_git(
             self._layout.hds,
             "-c",
@@ -205,7 +217,44 @@ class Remotes:
         self._objects.settle()
         return self._below(base)
 
+    def _fetch_without_git(self, remote: str, theirs: Layout, progress: Progress | None) -> None:
+        base = _incoming_ref(remote)
+        specs = [f"+refs/heads/*:{base}heads/*", f"+refs/tags/*:{base}tags/*"]
+        fetch_with_libgit2(self._layout.hds, theirs.hds, specs, progress=progress)
+        self._objects.settle()
+        there = _refs_of(theirs)
+        gone = [
+            RefUpdate(base + name, oid, None) for name, oid in self._below(base).items() if name not in there
+        ]
+        with self._refs.lock(*(update.name for update in gone)):
+            self._refs.transaction(gone)
+
+    def _send_without_git(self, theirs: Layout, moves: Plan, progress: Progress | None) -> None:
+        """Lets the other repository fetch from this one, and moves its refs by its own locks and journal."""
+        base = f"{INCOMING_REF}push/"
+        updates = [RefUpdate(f"refs/{name}", old, new) for name, (old, new) in _ordered(moves)]
+        specs = [f"+{update.name}:{base}{update.name}" for update in updates if update.new]
+        refs = Refs(theirs.hds)
+        if specs:
+            fetch_with_libgit2(theirs.hds, self._layout.hds, specs, progress=progress)
+        incoming = refs.list(base)
+        moved = [
+            update for update in updates if update.new and incoming.get(base + update.name) != update.new
+        ]
+        with refs.lock(*(update.name for update in updates), *incoming):
+            done = [RefUpdate(name, oid, None) for name, oid in incoming.items()]
+            try:
+                if moved:
+                    raise ConflictError(f"{moved[0].name} moved here while it was sent; push again.")
+                refs.transaction([*updates, *done])
+            except ConflictError as error:
+                refs.transaction(done)
+                raise RemoteError(f"The remote was changed meanwhile: {error}") from error
+
     def _send(self, theirs: Layout, moves: Plan, progress: Progress | None) -> None:
+        if not git_available():
+            self._send_without_git(theirs, moves, progress)
+            return
         leases, specs = [], []
         for name, (old, new) in _ordered(moves):
             leases.append(f"--force-with-lease=refs/{name}:{old or ''}")
