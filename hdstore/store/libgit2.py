@@ -1,7 +1,7 @@
 """Fetching between two folders where the git program is not installed: the only door to pygit2.
 
-libgit2 reads no settings here but the repository's own, which were judged before (``safety``). Damaged files can hang or
-end it (see ``docs/adr/0007-own-reader.md``), so it moves objects between repositories and does nothing else.
+libgit2 reads no settings here but the repository's own, which were judged before (``safety``). Damaged files can hang
+or end it (see ``docs/adr/0007-own-reader.md``), so it moves objects between repositories and does nothing else.
 """
 
 from __future__ import annotations
