@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -17,6 +18,7 @@ __all__ = [
     "exclusive",
     "media_errors",
     "open_regular",
+    "read_small",
     "replace_file",
     "storage_errors",
     "sync_folder",
@@ -62,6 +64,19 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
             yield stream
 
 
+def read_small(path: Path, *, limit: int) -> bytes:
+    """Returns the bytes of a file of ours; follows no symbolic link and refuses more than ``limit`` bytes.
+
+    Raises OSError, which the caller translates.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    with os.fdopen(handle, "rb") as stream:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > limit:
+            raise OSError(errno.EFBIG, f"it is no file of at most {limit} bytes")
+        return stream.read(limit)
+
+
 @contextlib.contextmanager
 def temporary_file(folder: Path, *, mode: int = 0o666) -> Iterator[tuple[BinaryIO, Path]]:
     """Makes a new file, open for writing and reading; what is not moved away by the end is removed."""
@@ -99,7 +114,7 @@ def exclusive(path: Path) -> Iterator[None]:
     """Lets one process at a time into the block; the kernel frees the lock when its holder dies."""
     with storage_errors(f"Locking {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     try:
         with storage_errors(f"Locking {path}"):
             fcntl.flock(handle, fcntl.LOCK_EX)

@@ -19,13 +19,14 @@ from hdstore.errors import (
     NotFoundError,
     StorageError,
 )
-from hdstore.media.files import exclusive, replace_file
+from hdstore.media.files import exclusive, read_small, replace_file
 from hdstore.media.paths import inside, parse_root_uri, real
 from hdstore.media.toml import dump_toml
 
 __all__ = ["Roots"]
 
 _MAX_NAME = 64
+_LIMIT = 1 << 20
 
 _Stamp = tuple[int, int, int] | None
 
@@ -136,12 +137,12 @@ class Roots:
             known, settings = self._known
             if known == stamp:
                 return settings
-            settings = self._own(tomllib.loads(self._path.read_text("utf-8")))
+            settings = self._own(tomllib.loads(read_small(self._path, limit=_LIMIT).decode()))
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise StorageError(f"{self._path} can not be read: {error.strerror}.") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidFileError(f"{self._path} is not TOML: {error}.") from error
         self._known = (stamp, settings)
         return settings

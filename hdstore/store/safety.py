@@ -148,11 +148,9 @@ def _is_shared(settings: list[Setting]) -> bool:
 def _check_links(hds: Path) -> None:
     """Refuses symbolic links among refs, objects and our own folders."""
     places = [*_below(hds / "refs"), *_entries(hds / "objects"), *_entries(hds / "objects" / "pack")]
-    own = [
-        *_entries(hds / "hdstore"),
-        *_entries(hds / "hdstore" / "journal"),
-        *_entries(hds / "hdstore" / "media"),
-    ]
+    own = [*_entries(hds / "hdstore")]
+    for name in ("index", "journal", "locks", "media", "tmp"):
+        own += _entries(hds / "hdstore" / name)
     for entry in [*places, *own]:
         if entry.is_symlink():
             raise UntrustedError(

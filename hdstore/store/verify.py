@@ -21,6 +21,8 @@ __all__ = ["Damage", "verify_files"]
 
 _CHUNK = 1 << 20
 _MAX_HEADER = 64
+_LISTS = 8 + 1024
+"""Where the lists of an index begin: behind its mark and 256 counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,14 @@ def _digest(path: Path, progress: Callable[[int], None] | None = None) -> tuple[
         return hasher.digest(), stream.read(20), before
 
 
+def _has_its_size(index: Path) -> bool:
+    """Says whether an index has a size that goes with how many objects it says it has."""
+    with _open(index) as stream:
+        count = int.from_bytes(stream.read(_LISTS)[-4:], "big")
+        # Objects beyond 2 GiB have a second, longer offset.
+        return 0 <= os.fstat(stream.fileno()).st_size - _LISTS - 40 - 28 * count <= 8 * count
+
+
 def _verify_pack(hds: Path, path: Path, progress: Callable[[int], None] | None) -> Iterator[Damage]:
     name = _name(hds, path)
     try:
@@ -132,6 +142,9 @@ def _verify_pack(hds: Path, path: Path, progress: Callable[[int], None] | None) 
         return
     index = path.with_suffix(".idx")
     try:
+        if not _has_its_size(index):
+            yield Damage(_name(hds, index), "the index of a pack is longer or shorter than what it lists")
+            return
         index_found, index_stated, pack_named = _digest(index)
     except FileNotFoundError:
         yield Damage(name, "the pack has no index; git index-pack can make it again", unfinished=True)
