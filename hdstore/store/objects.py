@@ -88,7 +88,8 @@ class Objects:
 
     def _read(self, oid: str) -> tuple[str, bytes] | None:
         try:
-            found = self._read_loose(oid) or self._read_packed(oid)
+            # Saves are packs: what is loose was written by git itself.
+            found = self._read_packed(oid) or self._read_loose(oid)
             if found is not None and object_id(*found) != oid:
                 raise DamagedError("Its bytes do not have its hash.")
         except DamagedError as error:

@@ -191,6 +191,7 @@ class _Update:
                 return self._build(depth, bits, group.items, group.size)
             return group
         if isinstance(group, _Subtree):
+            _check_level(depth // _BITS)
             group = _Split(_read_entries(self._objects, group.oid))
             return self._level(depth, group, changes)
         if len(bits) == _BITS and not (isinstance(group, _Leaf | _Items) or group is None):
@@ -351,6 +352,18 @@ def _read_entries(objects: Objects, oid: str) -> Entries:
     return {entry.name: (entry.mode, entry.oid) for entry in decode_tree(objects.read(oid, "tree"))}
 
 
+def _check_level(level: int) -> None:
+    if level > _KEY_BITS // _BITS:
+        raise DamagedError("A tree of frames is deeper than its keys are long.")
+
+
+def _check_once(tree: str, seen: set[str]) -> None:
+    """Refuses a tree that stands at two places: no set of frames has one, and sixty of them make 16 to the 60th leaves."""
+    if tree in seen:
+        raise DamagedError(f"The tree {tree} stands at two places in one tree of frames.")
+    seen.add(tree)
+
+
 class Trie:
     """Read access to one tree of frames."""
 
@@ -397,17 +410,17 @@ class Trie:
 
     def leaves(self) -> Iterator[str]:
         """Returns the ids of all leaves, in key order; reads trees only."""
-        yield from self._leaves(self.tree, 0)
+        yield from self._leaves(self.tree, 0, set())
 
-    def _leaves(self, oid: str, level: int) -> Iterator[str]:
-        if level > _KEY_BITS // _BITS:
-            raise DamagedError("A tree of frames is deeper than its keys are long.")
+    def _leaves(self, oid: str, level: int, seen: set[str]) -> Iterator[str]:
+        _check_level(level)
+        _check_once(oid, seen)
         entries = _read_entries(self._objects, oid)
         # Names are prefix-free bits, so their text order is the order of the keys.
         for name in sorted(entries):
             mode, child = entries[name]
             if mode == TREE_MODE:
-                yield from self._leaves(child, level + 1)
+                yield from self._leaves(child, level + 1, seen)
             else:
                 yield child
 
@@ -419,20 +432,25 @@ class Trie:
     def diff(self, other: Trie) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
         """Returns key, bytes here and bytes in ``other`` of every frame that differs; equal subtrees are skipped."""
         if self.tree != other.tree:
-            yield from self._diff(
-                _read_entries(self._objects, self.tree), _read_entries(self._objects, other.tree)
-            )
+            yield from self._diff(self.tree, other.tree, 0, (set(), set()))
 
-    def _diff(self, ours: Entries, theirs: Entries) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
+    def _diff(
+        self, one: str, two: str, level: int, seen: tuple[set[str], set[str]]
+    ) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
+        _check_level(level)
+        _check_once(one, seen[0])
+        _check_once(two, seen[1])
+        ours, theirs = _read_entries(self._objects, one), _read_entries(self._objects, two)
         for name in sorted(ours.keys() & theirs.keys()):
             mine, other = ours[name], theirs[name]
             if mine == other:
                 del ours[name], theirs[name]
             elif mine[0] == other[0] == TREE_MODE:
                 del ours[name], theirs[name]
-                yield from self._diff(
-                    _read_entries(self._objects, mine[1]), _read_entries(self._objects, other[1])
-                )
+                yield from self._diff(mine[1], other[1], level + 1, seen)
+            elif TREE_MODE not in (mine[0], other[0]):
+                del ours[name], theirs[name]
+                yield from self._diff_leaves(mine[1], other[1])
         # What is left has different shapes on the two sides: leaves are held, subtrees streamed past them.
         mine_held = self._held(ours)
         theirs_held = self._held(theirs)
@@ -448,6 +466,15 @@ class Trie:
             before, after = mine_held.get(key), theirs_held.get(key)
             if before != after:
                 yield key, before, after
+
+    def _diff_leaves(self, ours: str, theirs: str) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
+        """Compares two leaves of one group: only frames that differ are looked into."""
+        mine = dict.fromkeys(split_leaf(self._objects.read(ours, "blob")))
+        other = dict.fromkeys(split_leaf(self._objects.read(theirs, "blob")))
+        before = {frame_key(frame_id_of(raw)): raw for raw in mine if raw not in other}
+        after = {frame_key(frame_id_of(raw)): raw for raw in other if raw not in mine}
+        for key in sorted(before.keys() | after.keys()):
+            yield key, before.get(key), after.get(key)
 
     def _held(self, entries: Entries) -> dict[bytes, bytes]:
         held: dict[bytes, bytes] = {}
