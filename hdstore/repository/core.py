@@ -87,6 +87,11 @@ class Core:
         names = (document.name if document else dataset_id, record.name if record else version_id)
         return "/".join(map(quote_name, names))
 
+    def check_writable(self) -> None:
+        """Raises ReadOnlyError when the repository is written in a newer format than this program knows."""
+        if self.refs.get(CATALOG_REF) is not None:
+            self.catalog().check_writable()
+
     @contextmanager
     def changing(self, message: str, *refs: str) -> Iterator[Change]:
         """Opens a change of the catalog and of ``refs``, all locked; what is collected moves when the block ends.

@@ -243,10 +243,12 @@ class Repository:
 
     def push(self, remote: str = "origin", *, progress: Progress | None = None) -> SyncReport:
         """Sends versions, catalog and kept media to a remote; raises DivergedError when it has gone on differently."""
+        self._core.check_writable()
         return self._remotes.push(remote, self.media, progress=progress)
 
     def pull(self, remote: str = "origin", *, progress: Progress | None = None) -> SyncReport:
         """Brings what a remote has; raises DivergedError, and changes nothing, when both have gone on."""
+        self._core.check_writable()
         return self._remotes.pull(remote, self.media, progress=progress)
 
     # Care
@@ -261,6 +263,7 @@ class Repository:
         """Packs objects and removes what nothing reaches and is older than ``grace`` seconds."""
         from hdstore.repository.cleaning import collect_garbage
 
+        self._core.check_writable()
         return collect_garbage(self._core, grace=grace, progress=progress)
 
     def watch(self, on_change: Callable[[frozenset[str]], None]) -> Watcher:
@@ -311,6 +314,7 @@ def open_repository(
         layout = Layout(place)
         if layout.exists:
             check_layout(layout, trusted=trusted)
+            layout.restore_folders()
             repository = Repository(layout, author or author_from_environment())
             repository._core.recover()
             return repository

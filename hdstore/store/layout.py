@@ -64,6 +64,13 @@ class Layout:
             self._write("config", render_config(self._settings(shared=shared)).encode())
             self._write("HEAD", _HEAD)
 
+    def restore_folders(self) -> None:
+        """Makes the folders again that archives and some programs that copy leave out, because they were empty."""
+        if os.access(self.hds, os.W_OK):
+            with files.storage_errors(f"make the folders of {self.hds} again"):
+                for folder in self._folders():
+                    files.make_folders(folder)
+
     def _folders(self) -> tuple[Path, ...]:
         return (
             self.objects / "info",

@@ -358,7 +358,7 @@ def _check_level(level: int) -> None:
 
 
 def _check_once(tree: str, seen: set[str]) -> None:
-    """Refuses a tree that stands at two places: no set of frames has one, and sixty of them make 16 to the 60th leaves."""
+    """Refuses a tree that stands at two places: no set of frames has one, and a few of them make endless leaves."""
     if tree in seen:
         raise DamagedError(f"The tree {tree} stands at two places in one tree of frames.")
     seen.add(tree)

@@ -119,6 +119,7 @@ class Remotes:
         if not layout.exists:
             raise RemoteError(f"There is no repository in {place}, which the remote {remote!r} names.")
         check_layout(layout)
+        layout.restore_folders()
         # What a killed process left half done is neither to be copied nor in the way of git.
         Refs(layout.hds).recover()
         self._refs.recover()

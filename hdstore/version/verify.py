@@ -56,6 +56,7 @@ class VersionVerifier:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._known: dict[tuple[str, str], _Sum | None] = {}
+        self._places: dict[str, str] = {}
         self._done: set[str] = set()
         self.media: dict[str, str] = {}
         self.frames = 0
@@ -113,6 +114,12 @@ class VersionVerifier:
         key = (oid, prefix)
         if key in self._known:
             return self._known[key]
+        # No set of frames has a tree twice, and trees that name each other so would never be walked to an end.
+        if self._places.setdefault(oid, prefix) != prefix:
+            problems.append(
+                Problem(f"frames {prefix}", f"the tree {oid} stands at {self._places[oid] or 'root'} too")
+            )
+            return None
         self._known[key] = found = self._tree_once(oid, prefix, problems)
         return found
 

@@ -18,7 +18,17 @@ import pytest
 
 import hdstore
 from hdstore import Annotation, Author, Box, Repository, SetFrameMetadata, SingleFrame, Source
-from hdstore.store import files
+from hdstore.store import (
+    BLOB_MODE,
+    TREE_MODE,
+    Entry,
+    Objects,
+    Refs,
+    RefUpdate,
+    encode_commit,
+    encode_tree,
+    files,
+)
 
 ADA = Author("Ada Lovelace", "ada@example.org")
 
@@ -195,3 +205,72 @@ def stop_at() -> StopAt:
         return Stopped(finished=code == 0, said=said, place=place)
 
     return run
+
+
+# Objects put in by hand: whole, and wrong
+
+
+class Forge(Protocol):
+    """Makes the next commit of the draft Current with some parts of its tree put in by hand; returns its id."""
+
+    def __call__(self, parts: dict[str, bytes | str | None]) -> str: ...
+
+
+@pytest.fixture
+def forge(folder: Path) -> Forge:
+    """Returns a function that puts bytes (as a blob), an object or nothing in the place of parts of a version."""
+
+    def write(parts: dict[str, bytes | str | None]) -> str:
+        with hdstore.open(folder, author=ADA) as repository:
+            draft = repository.version("plates/Current")
+            name, state = f"refs/heads/{draft.dataset.id}/{draft.id}", draft.state()
+        objects, refs = Objects(folder / ".hds"), Refs(folder / ".hds")
+        with objects.loose() as writer:
+            held = {part: state.oid(part) for part in ("version", "schema", "stats", "frames")}
+            for part, value in parts.items():
+                held[part] = writer.write("blob", value) if isinstance(value, bytes) else value
+            modes = {part: TREE_MODE if part == "frames" else BLOB_MODE for part in held}
+            tree = encode_tree([Entry(modes[part], part, oid) for part, oid in held.items() if oid])
+            commit = encode_commit(
+                tree=writer.write("tree", tree), parents=(state.commit,), author=ADA, time=1, message="Forged"
+            )
+            oid = writer.write("commit", commit)
+        refs.update(RefUpdate(name, state.commit, oid))
+        return oid
+
+    return write
+
+
+class ForgeCatalog(Protocol):
+    """Makes the next commit of the catalog by hand: its documents by file name, and its format."""
+
+    def __call__(self, documents: dict[str, bytes] | None = None, *, format: bytes = b"1\n") -> None: ...
+
+
+@pytest.fixture
+def forge_catalog(folder: Path) -> ForgeCatalog:
+    """Returns a function that writes a catalog of any bytes, with trees that git would refuse if need be."""
+
+    def git(*arguments: str, input: bytes = b"") -> str:
+        command = ["git", "-C", str(folder / ".hds"), "-c", "user.name=x", "-c", "user.email=x", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, input=input).stdout.decode().strip()
+
+    def blob(data: bytes) -> str:
+        return git("hash-object", "-w", "--stdin", input=data)
+
+    def tree(rows: dict[str, tuple[bytes, str]]) -> str:
+        data = b"".join(
+            b"%s %s\0%s" % (mode, name.encode(), bytes.fromhex(oid))
+            for name, (mode, oid) in sorted(rows.items())
+        )
+        return git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", input=data)
+
+    def write(documents: dict[str, bytes] | None = None, *, format: bytes = b"1\n") -> None:
+        if documents is None:
+            listed = git("rev-parse", "hdstore:datasets")
+        else:
+            listed = tree({name: (b"100644", blob(data)) for name, data in documents.items()})
+        root = tree({"datasets": (b"40000", listed), "format": (b"100644", blob(format))})
+        git("update-ref", "refs/heads/hdstore", git("commit-tree", "-p", "hdstore", "-m", "Forged", root))
+
+    return write

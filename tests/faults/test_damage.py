@@ -12,7 +12,10 @@ import pytest
 
 import hdstore
 from hdstore import Author
+from hdstore.codec import encode_frame, encode_stats, encode_version, join_leaf
+from hdstore.model import VersionDocument
 from hdstore.repository import Finding
+from hdstore.store import BLOB_MODE, Entry, Objects, encode_tree
 
 ADA = Author("Ada Lovelace", "ada@example.org")
 
@@ -222,71 +225,18 @@ def test_a_damaged_list_of_packed_refs_is_found(folder: Path) -> None:
 # Objects that are whole, and wrong
 
 
-@pytest.fixture
-def forge(folder: Path) -> Callable[..., Any]:
-    """Returns a function that makes the draft's next commit with some parts of its tree put in by hand."""
-    from hdstore.store import (
-        BLOB_MODE,
-        TREE_MODE,
-        Entry,
-        Objects,
-        Refs,
-        RefUpdate,
-        encode_commit,
-        encode_tree,
-    )
-    from hdstore.version import VersionState
-
-    def write(parts: dict[str, bytes | str | None]) -> str:
-        dataset_id, version_id = draft_of(folder)
-        objects, refs = Objects(folder / ".hds"), Refs(folder / ".hds")
-        name = f"refs/heads/{dataset_id}/{version_id}"
-        tip = refs.get(name)
-        assert tip is not None
-        state = VersionState(objects, tip)
-        with objects.loose() as writer:
-            held = {part: state.oid(part) for part in ("version", "schema", "stats", "frames")}
-            for part, value in parts.items():
-                held[part] = writer.write("blob", value) if isinstance(value, bytes) else value
-            entries = [
-                Entry(TREE_MODE if part == "frames" else BLOB_MODE, part, oid)
-                for part, oid in held.items()
-                if oid
-            ]
-            commit = writer.write(
-                "commit",
-                encode_commit(
-                    tree=writer.write("tree", encode_tree(entries)),
-                    parents=(tip,),
-                    author=ADA,
-                    time=1,
-                    message="x",
-                ),
-            )
-        refs.update(RefUpdate(name, tip, commit))
-        return commit
-
-    return write
-
-
 def frames_tree(folder: Path, leaf: bytes, name: str = "root") -> str:
     """Returns a tree of frames with one leaf."""
-    from hdstore.store import BLOB_MODE, Entry, Objects, encode_tree
-
     with Objects(folder / ".hds").loose() as writer:
         return writer.write("tree", encode_tree([Entry(BLOB_MODE, name, writer.write("blob", leaf))]))
 
 
 def one_frame(**fields: Any) -> bytes:
-    from hdstore.codec import encode_frame
-
     return encode_frame(hdstore.SingleFrame(id="f1", **fields))
 
 
 def test_wrong_statistics_are_found(folder: Path, forge: Callable[..., Any]) -> None:
     """Statistics that are not those of the frames are named by version and commit."""
-    from hdstore.codec import encode_stats
-
     commit = forge({"stats": encode_stats(hdstore.Stats(frames=7))})
     (finding,) = findings(folder)
     assert finding.kind == "version"
@@ -316,9 +266,6 @@ def test_a_missing_part_of_a_version_is_found(part: str, folder: Path, forge: Ca
 
 def test_a_document_of_another_version_is_found(folder: Path, forge: Callable[..., Any]) -> None:
     """A version that says it is another one is named by both ids."""
-    from hdstore.codec import encode_version
-    from hdstore.model import VersionDocument
-
     dataset_id, version_id = draft_of(folder)
     forge({"version": encode_version(VersionDocument(created=1, dataset_id=dataset_id, id="other.00000000"))})
     found = findings(folder)
@@ -353,8 +300,6 @@ def test_a_leaf_that_breaks_a_rule_is_found(
 
 def test_a_leaf_in_the_wrong_place_is_found(folder: Path, forge: Callable[..., Any]) -> None:
     """A leaf under bits that its frames do not have, and a name that is no bits, are named."""
-    from hdstore.codec import join_leaf
-
     forge({"frames": frames_tree(folder, join_leaf([one_frame()]), "0000")})
     assert names(findings(folder), "frames 0000"), findings(folder)
     forge({"frames": frames_tree(folder, join_leaf([one_frame()]), "photo")})
@@ -372,48 +317,24 @@ def test_a_leaf_in_the_wrong_place_is_found(folder: Path, forge: Callable[..., A
     ],
 )
 def test_a_damaged_document_of_the_catalog_is_found(
-    change: Callable[[bytes], bytes], word: str, folder: Path
+    change: Callable[[bytes], bytes], word: str, folder: Path, forge_catalog: Callable[..., None]
 ) -> None:
     """The document is named, and versions are verified all the same."""
     dataset_id, _ = draft_of(folder)
-    put_catalog(folder, {f"{dataset_id}.json": change(catalog_document(folder, dataset_id))})
+    command = ["git", "-C", str(folder / ".hds"), "show", f"hdstore:datasets/{dataset_id}.json"]
+    text = subprocess.run(command, check=True, capture_output=True).stdout
+    forge_catalog({f"{dataset_id}.json": change(text)})
     found = findings(folder)
     assert {finding.kind for finding in found} == {"catalog"}, found
     assert names(found, word), found
 
 
 @pytest.mark.parametrize("name", ["..", "../../x.json", "x", "Plates.json", "con.json"])
-def test_a_name_that_is_no_dataset_in_the_catalog_is_found(name: str, folder: Path) -> None:
+def test_a_name_that_is_no_dataset_in_the_catalog_is_found(
+    name: str, folder: Path, forge_catalog: Callable[..., None]
+) -> None:
     """What stands among the documents is named."""
-    put_catalog(folder, {name: b"{}"})
+    forge_catalog({name: b"{}"})
     found = findings(folder)
     assert found
     assert {finding.kind for finding in found} == {"catalog"}, found
-
-
-def catalog_document(folder: Path, dataset_id: str) -> bytes:
-    command = ["git", "-C", str(folder / ".hds"), "show", f"hdstore:datasets/{dataset_id}.json"]
-    return subprocess.run(command, check=True, capture_output=True).stdout
-
-
-def put_catalog(folder: Path, documents: dict[str, bytes], format: bytes = b"1\n") -> None:
-    """Writes a commit of the catalog by hand, with trees that git would refuse if need be."""
-    hds = folder / ".hds"
-
-    def git(*arguments: str, input: bytes = b"") -> str:
-        command = ["git", "-C", str(hds), "-c", "user.name=x", "-c", "user.email=x", *arguments]
-        return subprocess.run(command, check=True, capture_output=True, input=input).stdout.decode().strip()
-
-    def blob(data: bytes) -> bytes:
-        return bytes.fromhex(git("hash-object", "-w", "--stdin", input=data))
-
-    def tree(rows: dict[str, tuple[bytes, bytes]]) -> bytes:
-        data = b"".join(
-            b"%s %s\0%s" % (mode, name.encode(), oid) for name, (mode, oid) in sorted(rows.items())
-        )
-        return bytes.fromhex(git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", input=data))
-
-    listed = tree({name: (b"100644", blob(data)) for name, data in documents.items()})
-    root = tree({"datasets": (b"40000", listed), "format": (b"100644", blob(format))})
-    commit = git("commit-tree", "-p", "refs/heads/hdstore", "-m", "forged", root.hex())
-    git("update-ref", "refs/heads/hdstore", commit)

@@ -357,7 +357,7 @@ def test_a_repository_of_somebody_else_is_opened_only_when_allowed(name: str, fo
     with pytest.raises(UntrustedError, match="12345"):
         open_it(folder)
     with hdstore.open(folder, author=ADA, trusted=True) as repository:
-        assert repository.dataset("plates")
+        assert repository.dataset("plates").name == "plates"
 
 
 def test_an_unfinished_repository_that_was_prepared_is_not_completed(place: Path) -> None:

@@ -127,7 +127,7 @@ def has_kept(repository: Repository, said: list[str]) -> None:
             dataset_id, version_id = words[0].split("/")
             assert version_id not in {v.id for v in repository.dataset(dataset_id).versions()}, line
         elif what == "name":
-            assert repository.dataset(words[0])
+            assert repository.dataset(words[0]).name == words[0]
         elif what == "remote":
             pass  # it may have been removed again
         elif what == "medium":
