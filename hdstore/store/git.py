@@ -12,8 +12,10 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -114,6 +116,7 @@ def run_git(
             stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=True,
         )
     except OSError as error:
         raise StorageError(f"Could not run git: {error.strerror}; install it or check the PATH.") from error
@@ -121,11 +124,28 @@ def run_git(
         try:
             output, messages = _talk(process, input, progress, timeout)
         except BaseException:
-            process.kill()
+            _end(process)
             raise
     if process.returncode:
         raise _failure(arguments, messages, process.returncode)
     return output
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends git and what it started, such as the other side of a push, which must not move refs later on."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)  # git then removes its lock files
+    try:
+        process.wait(5)
+        for _ in range(500):
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
+    except ProcessLookupError:
+        return
+    except subprocess.TimeoutExpired:
+        pass
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _environment() -> dict[str, str]:

@@ -412,8 +412,9 @@ def test_exchanges_can_be_followed_and_cancelled(
 
         with pytest.raises(CancelledError):
             clone.push(progress=stop_sending)
-        assert refs(hdstore.open(hub)) == before
-        assert clone.push()
+        # So little may have arrived whole before git was told to stop; half of it never.
+        landed = refs(hdstore.open(hub))
+        assert bool(clone.push()) == (landed == before)
     whole(hdstore.open(hub))
 
 
