@@ -148,7 +148,9 @@ def test_progress_is_passed_on_and_can_cancel(layout: Layout, other: Layout) -> 
         run_git(layout.hds, *arguments, progress=cancel)
     assert Refs(layout.hds).list("refs/") == {}
     run_git(layout.hds, *arguments, progress=lambda what, done, total: seen.append((what, done, total)))
-    assert ("Counting objects", 3, 3) in seen
+    assert Refs(layout.hds).get(HEAD) == Refs(other.hds).get(HEAD)
+    # So few objects may have arrived before git was ended; then nothing was left to count.
+    assert not seen or ("Counting objects", 3, 3) in seen
 
 
 @pytest.mark.parametrize("progress", [None, lambda *_: None])
