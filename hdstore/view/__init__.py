@@ -1,0 +1,1 @@
+"""DataViews at work: what their queries find, in which order frames come, and what comes of them."""
