@@ -8,19 +8,11 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
 from hdstore.errors import QuerySyntaxError
+from hdstore.model.moments import LOOKS_LIKE_DATE, Interval, instant, interval
 from hdstore.query.ast import Bound, Exists, Fuzzy, Near, Range, Regex, Term, Wildcard
 from hdstore.query.fields import Column, Kind
 from hdstore.query.regex import regex_matcher
-from hdstore.query.values import (
-    LOOKS_LIKE_DATE,
-    Interval,
-    fuzzy_matcher,
-    instant,
-    interval,
-    near_matcher,
-    number,
-    wildcard_matcher,
-)
+from hdstore.query.values import fuzzy_matcher, near_matcher, number, wildcard_matcher
 
 __all__ = ["Asked", "Test", "Wanted"]
 

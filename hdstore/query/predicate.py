@@ -13,6 +13,7 @@ from typing import Any
 
 from hdstore.errors import QuerySyntaxError
 from hdstore.model import Annotation, Frame, Source
+from hdstore.model.moments import Interval, moment
 from hdstore.query.ast import (
     And,
     Boost,
@@ -28,7 +29,6 @@ from hdstore.query.ast import (
 from hdstore.query.fields import Column, Hop, Kind, Scope, resolve
 from hdstore.query.matching import Asked, Test, Wanted
 from hdstore.query.parser import parse
-from hdstore.query.values import Interval, moment
 
 __all__ = ["compile", "compile_annotation", "compile_source"]
 

@@ -9,15 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdstore.query.values import (
-    fuzzy_matcher,
-    instant,
-    interval,
-    moment,
-    near_matcher,
-    number,
-    wildcard_matcher,
-)
+from hdstore.model.moments import instant, interval, moment
+from hdstore.query.values import fuzzy_matcher, near_matcher, number, wildcard_matcher
 
 
 @pytest.mark.parametrize(
