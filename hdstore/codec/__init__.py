@@ -29,8 +29,21 @@ from hdstore.codec.frames import (
     same_value,
 )
 from hdstore.codec.leaves import decode_leaf, join_leaf, leaf_count, split_leaf
+from hdstore.codec.views import (
+    MAX_VIEW_BYTES,
+    decode_view,
+    decode_view_document,
+    encode_view,
+    encode_view_document,
+    normal_view,
+    view_from_builtins,
+    view_hash,
+    view_to_builtins,
+    view_to_json,
+)
 
 __all__ = [
+    "MAX_VIEW_BYTES",
     "complete_ids",
     "decode_dataset",
     "decode_frame",
@@ -38,11 +51,15 @@ __all__ = [
     "decode_schema",
     "decode_stats",
     "decode_version",
+    "decode_view",
+    "decode_view_document",
     "encode_dataset",
     "encode_frame",
     "encode_schema",
     "encode_stats",
     "encode_version",
+    "encode_view",
+    "encode_view_document",
     "frame_from_builtins",
     "frame_from_json",
     "frame_id_of",
@@ -51,6 +68,11 @@ __all__ = [
     "is_canonical_frame",
     "join_leaf",
     "leaf_count",
+    "normal_view",
     "same_value",
     "split_leaf",
+    "view_from_builtins",
+    "view_hash",
+    "view_to_builtins",
+    "view_to_json",
 ]

@@ -44,6 +44,8 @@ from hdstore.model.shapes import (
 )
 from hdstore.model.version import Author, Commit, LabelCount, Stats, Status, VersionDocument
 from hdstore.model.view import (
+    ANY,
+    DEFAULT_SEED,
     Augmentation,
     AugmentationSet,
     Clip,
@@ -57,9 +59,13 @@ from hdstore.model.view import (
     ViewDocument,
     ViewQuery,
 )
+from hdstore.model.viewrules import MAX_QUERIES, check_view
 
 __all__ = [
     "ALL_MASKS",
+    "ANY",
+    "DEFAULT_SEED",
+    "MAX_QUERIES",
     "AddAnnotation",
     "Annotation",
     "Augmentation",
@@ -122,5 +128,6 @@ __all__ = [
     "check_metadata",
     "check_name",
     "check_schema",
+    "check_view",
     "replace",
 ]
