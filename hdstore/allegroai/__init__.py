@@ -33,8 +33,8 @@ from hdstore.allegroai.dataframe import (
 )
 from hdstore.allegroai.dataset import Dataset
 from hdstore.allegroai.dataset_version import DatasetVersion
-from hdstore.allegroai.errors import ExistsError, HyperDatasetWarning, MissingError
-from hdstore.allegroai.session import use
+from hdstore.compat.errors import ExistsError, HyperDatasetWarning, MissingError
+from hdstore.compat.session import use
 
 __all__ = [
     "Annotation",

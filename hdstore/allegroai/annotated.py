@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from hdstore.allegroai.annotation import Annotation, label_list, registered
-from hdstore.allegroai.coordinates import Values, rings
+from hdstore.allegroai.annotation import Annotation, registered
 from hdstore.allegroai.kinds import (
     BoundingBox2D,
     BoundingBox3D,
@@ -20,6 +19,8 @@ from hdstore.allegroai.kinds import (
     Polygon2D,
     Polygon3D,
 )
+from hdstore.compat.coordinates import Values, rings
+from hdstore.compat.values import label_list
 from hdstore.errors import InvalidInputError, InvalidValueError
 from hdstore.ids import derive_id
 

@@ -6,14 +6,15 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from hdstore.allegroai.coordinates import Values
-from hdstore.allegroai.wire import CUSTOM_VALUES, TYPE, roi_to_dict
+from hdstore.compat.coordinates import Values
+from hdstore.compat.values import deep, label_list, plain_dict
+from hdstore.compat.wire import CUSTOM_VALUES, TYPE, roi_to_dict
 from hdstore.errors import InvalidInputError, InvalidValueError
 from hdstore.ids import new_id
 from hdstore.model import Annotation as NativeAnnotation
 from hdstore.model import Geometry
 
-__all__ = ["Annotation", "Binding", "deep", "label_list", "plain_dict", "registered"]
+__all__ = ["Annotation", "Binding", "registered"]
 
 _custom: dict[str, type[Annotation]] = {}
 _reserved: set[str] = set()
@@ -36,29 +37,6 @@ class Binding:
         self.native_id = native_id
         self.sources = sources
         self.position = position
-
-
-def label_list(labels: Iterable[Any] | str | None) -> list[str]:
-    """Returns labels as a list; a single string is one label, not a sequence of letters."""
-    if labels is None:
-        return []
-    # A string of numpy is a string, but can not be stored as it is.
-    listed = [labels] if isinstance(labels, str) else labels
-    return [str(label) if isinstance(label, str) else label for label in listed]
-
-
-def plain_dict(value: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
-    """Returns a dict of its own for a mapping; None is an empty one."""
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise InvalidValueError(f"{what} is a dict, not {type(value).__name__}.")
-    return dict(value)
-
-
-def deep(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Returns a copy that shares nothing; most metadata is empty, which costs nothing then."""
-    return copy.deepcopy(metadata) if metadata else {}
 
 
 def registered(name: object) -> type[Annotation] | None:

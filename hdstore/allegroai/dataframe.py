@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from hdstore.allegroai.annotated import Annotated
 from hdstore.allegroai.annotation import Annotation, Binding
-from hdstore.allegroai.frame_base import FrameBase, FrameId, Owner, number
+from hdstore.allegroai.frame_base import FrameBase, FrameId, Owner
 from hdstore.allegroai.gathering import Lists, bind, gather
 from hdstore.allegroai.kinds import (
     BoundingBox2D,
@@ -25,12 +25,13 @@ from hdstore.allegroai.kinds import (
     Polygon3D,
     Rle,
 )
-from hdstore.allegroai.local_files import local_file
 from hdstore.allegroai.native import annotation_from_native
-from hdstore.allegroai.places import PathLike
-from hdstore.allegroai.session import current_or_none
 from hdstore.allegroai.sourced import MaskSources, Sourced
-from hdstore.allegroai.wire import frame_from_dict
+from hdstore.compat.local_files import local_file
+from hdstore.compat.places import PathLike
+from hdstore.compat.session import current_or_none
+from hdstore.compat.values import number
+from hdstore.compat.wire import frame_from_dict
 from hdstore.errors import InvalidInputError, InvalidValueError
 from hdstore.ids import derive_id
 from hdstore.model import Frame as NativeFrame

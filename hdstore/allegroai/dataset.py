@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hdstore.allegroai.dataset_version import DatasetVersion
-from hdstore.allegroai.errors import ExistsError
-from hdstore.allegroai.lookup import (
+from hdstore.allegroai.saving import check_no_cloud
+from hdstore.compat.errors import ExistsError
+from hdstore.compat.lookup import (
     current_version,
     find_dataset,
     find_version,
@@ -17,9 +18,8 @@ from hdstore.allegroai.lookup import (
     make_version,
     one_of,
 )
-from hdstore.allegroai.places import PathLike
-from hdstore.allegroai.saving import check_no_cloud
-from hdstore.allegroai.session import current
+from hdstore.compat.places import PathLike
+from hdstore.compat.session import current
 from hdstore.repository import Dataset as NativeDataset
 from hdstore.repository import Repository
 

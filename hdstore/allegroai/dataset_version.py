@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from hdstore.allegroai.bulk import BulkContext
 from hdstore.allegroai.dataframe import AnyFrame, frame_from_native
 from hdstore.allegroai.either import either
-from hdstore.allegroai.errors import MissingError
-from hdstore.allegroai.lookup import (
+from hdstore.allegroai.version_frames import VersionFrames
+from hdstore.compat.errors import MissingError
+from hdstore.compat.lookup import (
     check_version_metadata,
     current_version,
     find_dataset,
@@ -19,10 +20,9 @@ from hdstore.allegroai.lookup import (
     make_version,
     one_of,
 )
-from hdstore.allegroai.places import PathLike, shown
-from hdstore.allegroai.projection import parse_projection, project
-from hdstore.allegroai.session import current
-from hdstore.allegroai.version_frames import VersionFrames
+from hdstore.compat.places import PathLike, shown
+from hdstore.compat.projection import parse_projection, project
+from hdstore.compat.session import current
 from hdstore.model import Frame
 from hdstore.repository import Dataset as NativeDataset
 from hdstore.repository import Repository

@@ -6,8 +6,8 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
-from hdstore.allegroai.annotation import deep, plain_dict
-from hdstore.allegroai.wire import frame_to_dict
+from hdstore.compat.values import deep, number, plain_dict
+from hdstore.compat.wire import frame_to_dict
 from hdstore.errors import InvalidValueError
 from hdstore.ids import new_id
 from hdstore.model import Frame as NativeFrame
@@ -15,7 +15,7 @@ from hdstore.model import Frame as NativeFrame
 if TYPE_CHECKING:
     from hdstore.repository import Repository
 
-__all__ = ["FrameBase", "FrameId", "Owner", "number"]
+__all__ = ["FrameBase", "FrameId", "Owner"]
 
 FrameId: TypeAlias = str | int | float
 
@@ -33,15 +33,6 @@ class Owner(Protocol):
 
     def get_metadata(self) -> dict[str, Any]:
         """Returns the metadata of the version."""
-
-
-def number(value: Any, what: str) -> int | float:
-    """Returns a number as a plain int or float, whatever library it comes from."""
-    try:
-        plain = value.item() if hasattr(value, "item") else value
-        return plain if isinstance(plain, int | float) else float(plain)
-    except (TypeError, ValueError) as error:
-        raise InvalidValueError(f"{what} is a number, not {value!r}.") from error
 
 
 class FrameBase:

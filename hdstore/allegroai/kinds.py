@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hdstore.allegroai.annotation import Annotation, label_list
-from hdstore.allegroai.coordinates import Values, fixed, flat_points, points, rings
+from hdstore.allegroai.annotation import Annotation
+from hdstore.compat.coordinates import Values, fixed, flat_points, points, rings
+from hdstore.compat.values import label_list
 from hdstore.errors import InvalidValueError
 from hdstore.geometry import ellipse_ring
 from hdstore.model import (

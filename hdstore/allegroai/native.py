@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hdstore.allegroai.annotation import Annotation, Binding, deep, registered
+from hdstore.allegroai.annotation import Annotation, Binding, registered
 from hdstore.allegroai.kinds import (
     BoundingBox2D,
     BoundingBox3D,
@@ -19,7 +19,8 @@ from hdstore.allegroai.kinds import (
     Polygon3D,
     Rle,
 )
-from hdstore.allegroai.wire import CUSTOM_VALUES, TYPE
+from hdstore.compat.values import deep
+from hdstore.compat.wire import CUSTOM_VALUES, TYPE
 from hdstore.model import Annotation as NativeAnnotation
 from hdstore.model import Box, Box3D, Ellipse, Geometry, Keypoints, Keypoints3D, MaskValue, Polygon
 from hdstore.model import Polygon3D as NativePolygon3D

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hdstore.allegroai.dataframe import AnyFrame, FrameGroup, SingleFrame
-from hdstore.allegroai.errors import HyperDatasetWarning
-from hdstore.allegroai.places import is_cloud
 from hdstore.allegroai.storing import Storing
 from hdstore.codec import decode_frame, encode_frame
+from hdstore.compat.errors import HyperDatasetWarning
+from hdstore.compat.places import is_cloud
 from hdstore.errors import HdstoreError, InvalidInputError, InvalidValueError, MediaError
 from hdstore.model import Frame, replace
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from hdstore.allegroai.annotation import deep, plain_dict
-from hdstore.allegroai.frame_base import number
-from hdstore.allegroai.places import PathLike, shown, to_uri
+from hdstore.compat.places import PathLike, shown, to_uri
+from hdstore.compat.values import deep, number, plain_dict, whole
 from hdstore.errors import InvalidInputError, InvalidValueError
 from hdstore.model import Mask as NativeMask
 from hdstore.model import Preview, Source, replace
@@ -15,15 +14,6 @@ from hdstore.model import Preview, Source, replace
 __all__ = ["MaskSources", "Sourced"]
 
 MaskSources: TypeAlias = Mapping[str, PathLike] | Iterable[PathLike]
-
-
-def _whole(value: Any, what: str) -> int | None:
-    if value is None:
-        return None
-    found = number(value, what)
-    if found != int(found):
-        raise InvalidValueError(f"{what} is a whole number, not {value!r}.")
-    return int(found)
 
 
 class Sourced:
@@ -68,7 +58,7 @@ class Sourced:
 
     @size.setter
     def size(self, size: int | None) -> None:
-        self._stored = replace(self._stored, size=_whole(size, "The size of a source"))
+        self._stored = replace(self._stored, size=whole(size, "The size of a source"))
 
     @property
     def hash(self) -> str | None:
@@ -147,8 +137,8 @@ class Sourced:
             id=source_id,
             uri=self._uri or "",
             timestamp=self._source_time,
-            width=_whole(self.width, "The width of a frame"),
-            height=_whole(self.height, "The height of a frame"),
+            width=whole(self.width, "The width of a frame"),
+            height=whole(self.height, "The height of a frame"),
             metadata=deep(plain_dict(self.sourcedata, "sourcedata")),
             preview=self._preview_value(),
             masks=tuple(self._mask_value(mask_id, uri) for mask_id, uri in self._masks.items()),

@@ -8,8 +8,6 @@ from typing import Any, Literal
 
 from hdstore.allegroai.bulk import BulkContext
 from hdstore.allegroai.dataframe import AnyFrame, frame_from_native
-from hdstore.allegroai.places import PathLike
-from hdstore.allegroai.projection import parse_projection, project
 from hdstore.allegroai.saving import (
     Failure,
     FrameRef,
@@ -21,6 +19,8 @@ from hdstore.allegroai.saving import (
 )
 from hdstore.allegroai.storing import Storing
 from hdstore.allegroai.version_handle import VersionHandle
+from hdstore.compat.places import PathLike
+from hdstore.compat.projection import parse_projection, project
 from hdstore.errors import InvalidInputError
 from hdstore.model import Frame
 from hdstore.repository import DatasetVersion as NativeVersion

@@ -1,27 +1,19 @@
-"""One version: what it is, what people say of it, its metadata and mask labels."""
+"""One version: what it is and what people say of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from hdstore.allegroai.lookup import check_version_metadata
-from hdstore.allegroai.masks import (
-    MASK_LABELS,
-    MaskLabels,
-    from_metadata,
-    from_values,
-    to_metadata,
-    to_values,
-)
+from hdstore.compat.version_metadata import VersionMetadata
 from hdstore.repository import DatasetVersion as NativeVersion
 from hdstore.repository import Repository
 
 __all__ = ["VersionHandle"]
 
 
-class VersionHandle:
+class VersionHandle(VersionMetadata):
     """A handle on one version; it always shows what stands there now."""
 
     def __init__(self, repository: Repository, native: NativeVersion) -> None:
@@ -129,37 +121,3 @@ class VersionHandle:
         """Takes tags away."""
         gone = set(tags)
         self.native.set_tags(tag for tag in self.native.tags if tag not in gone)
-
-    # Metadata
-
-    def get_metadata(self) -> dict[str, Any]:
-        """Returns its metadata; the mask labels are in it under "mask_labels"."""
-        metadata = dict(self.native.metadata)
-        labels = self.native.schema().mask_labels
-        return metadata | {MASK_LABELS: to_metadata(labels)} if labels else metadata
-
-    def set_metadata(self, metadata: Mapping[str, Any]) -> bool:
-        """Replaces its metadata and returns True; False where it is published.
-
-        Mask labels are replaced where "mask_labels" is in it, and stay as they are where it is not.
-        """
-        plain = check_version_metadata(metadata)
-        labels = from_metadata(plain[MASK_LABELS]) if MASK_LABELS in plain else None
-        if not self.native.is_draft:
-            return False
-        self.native.set_metadata({key: value for key, value in plain.items() if key != MASK_LABELS})
-        if labels is not None:
-            self.native.set_mask_labels(labels)
-        return True
-
-    def set_masks_labels(self, mask_value_label_mapping: MaskLabels) -> bool:
-        """Says what the pixel values of masks mean: {(r, g, b): [labels]}; returns False where it is published."""
-        labels = from_values(mask_value_label_mapping)
-        if not self.native.is_draft:
-            return False
-        self.native.set_mask_labels({**self.native.schema().mask_labels, **labels})
-        return True
-
-    def get_masks_labels(self) -> dict[tuple[int, ...], list[str]]:
-        """Returns what the pixel values of masks mean."""
-        return to_values(self.native.schema().mask_labels)

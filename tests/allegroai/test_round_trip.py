@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hdstore import model
 from hdstore.allegroai.dataframe import SingleFrame, frame_from_native
-from hdstore.allegroai.wire import frame_from_dict, frame_to_dict
+from hdstore.compat.wire import frame_from_dict, frame_to_dict
 from hdstore.codec import decode_frame, encode_frame
 
 numbers = st.floats(-1e9, 1e9, allow_nan=False) | st.integers(-1000, 1000).map(float) | st.just(-999999999.0)

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hdstore.allegroai.coordinates import fixed, flat_points, rings
+from hdstore.compat.coordinates import fixed, flat_points, rings
 from hdstore.errors import InvalidValueError
 from hdstore.geometry import SEPARATOR, join_rings
 from hdstore.model import (

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hdstore.allegroai.places import file_of, shown
+from hdstore.compat.places import file_of, shown
 from hdstore.errors import HdstoreError, MediaError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["local_file"]
 
-_log = logging.getLogger("hdstore.allegroai")
+_log = logging.getLogger("hdstore.compat")
 
 
 def local_file(

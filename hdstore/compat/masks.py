@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from hdstore.allegroai.annotation import label_list
+from hdstore.compat.values import label_list
 from hdstore.errors import InvalidValueError
 from hdstore.model import ALL_MASKS, MaskLabel
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from hdstore.allegroai.errors import ExistsError, HyperDatasetWarning, MissingError
+from hdstore.compat.errors import ExistsError, HyperDatasetWarning, MissingError
 from hdstore.errors import InvalidInputError, InvalidValueError
 from hdstore.repository import Dataset, DatasetVersion, Repository
 

@@ -1,0 +1,1 @@
+"""What ``hdstore.allegroai`` and ``hdstore.clearml`` share: finding things by name, media, the wire form of frames."""
