@@ -1,25 +1,17 @@
-"""Segments: files of columns over the frames of some leaves, mapped into memory, never changed once written.
+"""Segments: files of columns over the frames of some leaves, never changed once written.
 
-A file begins with a line that names the format, then the length of a JSON header and the header, which says where each
-array lies. Arrays are plain little-endian numbers, aligned, so that opening a segment reads its header alone.
-``docs/format.md`` describes the names.
+``docs/format.md`` describes the names of the arrays.
 """
 
 from __future__ import annotations
 
-import json
-import mmap
-import os
-import zlib
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hdstore.errors import DamagedError
+from hdstore.index.arrays import ArrayFile
 from hdstore.index.columns import (
     Bools,
     Cells,
@@ -31,48 +23,20 @@ from hdstore.index.columns import (
     Vectors,
 )
 
-__all__ = ["SCOPES", "Segment", "write_segment"]
-
-_MAGIC = b"hdstore index 1\n"
-_ALIGN = 64
-_MAX_HEADER = 64 << 20
-_TYPES = frozenset({"|b1", "|u1", "<u4", "<i4", "<i8", "<f4", "<f8"})
+__all__ = ["SCOPES", "Segment"]
 
 SCOPES = ("frame", "annotation", "source")
 """The tables of a segment."""
 
 
-def write_segment(path: Path, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> None:
-    """Writes a segment's file; ``header`` is what stands beside the places of the arrays."""
-    placed: dict[str, tuple[str, tuple[int, ...], int, int]] = {}
-    offset = 0
-    for name, array in arrays.items():
-        raw = np.ascontiguousarray(array)
-        placed[name] = (raw.dtype.str, raw.shape, offset, zlib.crc32(raw.data.cast("B") if raw.size else b""))
-        offset += -(-raw.nbytes // _ALIGN) * _ALIGN
-    text = json.dumps({**header, "arrays": placed, "size": offset}, separators=(",", ":")).encode()
-    head = b"%s%d %d\n" % (_MAGIC, len(text), zlib.crc32(text))
-    with open(path, "wb") as stream:
-        stream.write(head)
-        stream.write(text)
-        stream.write(bytes(-(len(head) + len(text)) % _ALIGN))
-        for array in arrays.values():
-            raw = np.ascontiguousarray(array)
-            if raw.size:
-                stream.write(raw.data.cast("B"))
-            stream.write(bytes(-raw.nbytes % _ALIGN))
-
-
-class Segment:
+class Segment(ArrayFile):
     """The columns of one file; safe to share between threads.
 
     Columns are named ``frame.context_id``, ``annotation.label`` and so on: the scope and the name of the field.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._header, self._begin, self._map = _open(path)
-        self._arrays: dict[str, NDArray[Any]] = {}
+        super().__init__(path)
         self._texts: dict[str, Texts] = {}
 
     def __repr__(self) -> str:
@@ -80,44 +44,7 @@ class Segment:
 
     def count(self, scope: str) -> int:
         """Returns how many rows a table has: frame, annotation, source or leaf."""
-        return int(self._header["counts"][scope])
-
-    @property
-    def size(self) -> int:
-        """Bytes of its file."""
-        return len(self._map)
-
-    def array(self, name: str) -> NDArray[Any]:
-        """Returns an array by its name in the file."""
-        found = self._arrays.get(name)
-        if found is None:
-            found = self._arrays[name] = self._load(name)
-        return found
-
-    def has(self, name: str) -> bool:
-        """Says whether there is an array of this name."""
-        return name in self._header["arrays"]
-
-    def _load(self, name: str) -> NDArray[Any]:
-        try:
-            kind, shape, offset, _ = self._header["arrays"][name]
-            if kind not in _TYPES or not all(isinstance(part, int) and part >= 0 for part in shape):
-                raise DamagedError(f"The index file {self.path} is damaged: {name} is of an unknown kind.")
-            count = int(np.prod(shape, dtype=np.int64))
-            return np.frombuffer(self._map, kind, count, self._begin + offset).reshape(shape)
-        except (KeyError, TypeError, ValueError) as error:
-            raise DamagedError(
-                f"The index file {self.path} is damaged: it holds no {name} ({error})."
-            ) from error
-
-    def damage(self) -> list[str]:
-        """Returns the names of the arrays whose bytes are not those that were written."""
-        found = []
-        for name, (_, _, _, check) in self._header["arrays"].items():
-            raw = np.ascontiguousarray(self._load(name))
-            if zlib.crc32(raw.data.cast("B") if raw.size else b"") != check:
-                found.append(name)
-        return found
+        return int(self.header["counts"][scope])
 
     # Columns
 
@@ -149,7 +76,7 @@ class Segment:
 
     def number(self, name: str) -> NumberColumn:
         """Returns a column of numbers: ``annotation.confidence``, ``source.width``, ``frame.timestamp``, ..."""
-        return NumberColumn(self.array(name), exact=name not in self._header["inexact"])
+        return NumberColumn(self.array(name), exact=name not in self.header["inexact"])
 
     # Metadata
 
@@ -157,7 +84,7 @@ class Segment:
     def _paths(self) -> dict[str, dict[tuple[str, ...], str]]:
         return {
             scope: {tuple(path): f"{scope}.metadata/{number}" for number, path in enumerate(paths)}
-            for scope, paths in self._header["paths"].items()
+            for scope, paths in self.header["paths"].items()
         }
 
     def paths(self, scope: str) -> tuple[tuple[str, ...], ...]:
@@ -224,39 +151,11 @@ class Segment:
     @cached_property
     def vector_names(self) -> tuple[str, ...]:
         """The names of vectors that frames carry."""
-        return tuple(self._header["vectors"])
+        return tuple(self.header["vectors"])
 
     def vectors(self, name: str) -> list[Vectors]:
         """Returns the vectors of a name, one value for each length that occurs."""
         return [
             Vectors(self.array(f"frame.vectors/{key}.owners"), self.array(f"frame.vectors/{key}.matrix"))
-            for key in self._header["vectors"].get(name, ())
+            for key in self.header["vectors"].get(name, ())
         ]
-
-
-def _open(path: Path) -> tuple[dict[str, Any], int, mmap.mmap]:
-    """Returns a file's header, where its arrays begin, and the file mapped into memory."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        mapped = mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
-    except ValueError as error:
-        raise DamagedError(f"The index file {path} is empty.") from error
-    finally:
-        os.close(descriptor)
-    try:
-        if mapped[: len(_MAGIC)] != _MAGIC:
-            raise ValueError("it is of another format")
-        end = mapped.find(b"\n", len(_MAGIC), len(_MAGIC) + 32)
-        length, check = map(int, mapped[len(_MAGIC) : end].split())
-        if not 0 < length <= _MAX_HEADER:
-            raise ValueError("its header has an absurd length")
-        text = mapped[end + 1 : end + 1 + length]
-        if zlib.crc32(text) != check:
-            raise ValueError("its header is not what was written")
-        header = json.loads(text)
-        begin = -(-(end + 1 + length) // _ALIGN) * _ALIGN
-        if len(mapped) < begin + header["size"]:
-            raise ValueError("it is cut short")
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"The index file {path} is damaged: {error}.") from error
-    return header, begin, mapped

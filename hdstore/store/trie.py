@@ -434,6 +434,34 @@ class Trie:
         if self.tree != other.tree:
             yield from self._diff(self.tree, other.tree, 0, (set(), set()))
 
+    def leaf_changes(self, other: Trie) -> tuple[list[str], list[str]]:
+        """Returns the leaves that only this tree has and those that only ``other`` has; reads differing trees only.
+
+        A leaf that moved to another level stands in both lists.
+        """
+        ours: list[str] = []
+        theirs: list[str] = []
+        waiting = [(self.tree, other.tree, 0)] if self.tree != other.tree else []
+        seen: tuple[set[str], set[str]] = (set(), set())
+        while waiting:
+            one, two, level = waiting.pop()
+            _check_level(level)
+            _check_once(one, seen[0])
+            _check_once(two, seen[1])
+            mine, others = _read_entries(self._objects, one), _read_entries(self._objects, two)
+            for name in mine.keys() | others.keys():
+                before, after = mine.get(name), others.get(name)
+                if before == after:
+                    continue
+                if before is not None and after is not None and before[0] == after[0] == TREE_MODE:
+                    waiting.append((before[1], after[1], level + 1))
+                    continue
+                for entry, only in ((before, ours), (after, theirs)):
+                    if entry is not None:
+                        mode, oid = entry
+                        only += Trie(self._objects, oid).leaves() if mode == TREE_MODE else (oid,)
+        return ours, theirs
+
     def _diff(
         self, one: str, two: str, level: int, seen: tuple[set[str], set[str]]
     ) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
