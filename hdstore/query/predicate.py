@@ -1,4 +1,4 @@
-"""Query tree to a function over the model's values: the reference that every other back end agrees with.
+"""Plans to functions over the model's values: the reference that every other back end agrees with.
 
 All work that does not depend on the frame is done once; what remains are small closures that may be used by
 many threads at once.
@@ -6,31 +6,18 @@ many threads at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
 
-from hdstore.errors import QuerySyntaxError
 from hdstore.model import Annotation, Frame, Source
-from hdstore.model.moments import Interval, moment
-from hdstore.query.ast import (
-    And,
-    Boost,
-    Clause,
-    Field,
-    FieldGroup,
-    MatchAll,
-    Node,
-    Not,
-    Or,
-    Term,
-)
-from hdstore.query.fields import Column, Hop, Kind, Scope, resolve
-from hdstore.query.matching import Asked, Test, Wanted
-from hdstore.query.parser import parse
+from hdstore.model.moments import moment
+from hdstore.query.fields import Hop, Scope
+from hdstore.query.matching import Test, owner_test
+from hdstore.query.plan import Always, Among, Ask, Counted, Every, Inverse, Plan, Some, plan_of
 
-__all__ = ["compile", "compile_annotation", "compile_source"]
+__all__ = ["compile", "compile_annotation", "compile_source", "test_of"]
 
 
 def compile(text: str, *, now: datetime | None = None) -> Callable[[Frame], bool]:
@@ -63,91 +50,26 @@ def compile_source(text: str, *, now: datetime | None = None) -> Callable[[Sourc
 
 
 def _compile(text: str, scope: Scope, now: datetime | None) -> Test:
-    tree = parse(text)
-    return _Compiler(text, moment(now or datetime.now(UTC))).node(tree, scope, None)
+    return test_of(plan_of(text, scope, moment(now or datetime.now(UTC))))
 
 
-class _Compiler:
-    """Turns the nodes of one query into closures."""
-
-    def __init__(self, text: str, now: Interval) -> None:
-        self.text = text
-        self.now = now
-        self.columns: dict[tuple[tuple[str, ...], Scope], Column] = {}
-
-    def fail(self, message: str, position: int) -> QuerySyntaxError:
-        return QuerySyntaxError(message, text=self.text, position=position)
-
-    def node(self, node: Node, scope: Scope, group: Field | None) -> Test:
-        """Returns the test of ``node`` on a value of ``scope``; ``group`` is the field before the group."""
-        match node:
-            case Clause():
-                column = self.column(node, scope, group)
-                wanted = node.match
-                return self.lifted(column, (wanted,) if isinstance(wanted, Term) else wanted)
-            case And():
-                return _every([self.node(operand, scope, group) for operand in node.operands])
-            case Or():
-                return self.either(node, scope, group)
-            case Not():
-                return _negated(self.node(node.operand, scope, group))
-            case Boost():
-                return self.node(node.operand, scope, group)
-            case FieldGroup():
-                return self.field_group(node, scope, group)
-            case MatchAll():
-                return lambda _: True
-
-    def either(self, node: Or, scope: Scope, group: Field | None) -> Test:
-        """Returns the test of an Or; exact values of one field become one set, however many they are."""
-        sets: dict[Column, list[Term]] = {}
-        tests = []
-        for operand in node.operands:
-            if isinstance(operand, Clause) and isinstance(operand.match, Term):
-                sets.setdefault(self.column(operand, scope, group), []).append(operand.match)
-            else:
-                tests.append(self.node(operand, scope, group))
-        return _some([self.lifted(column, terms) for column, terms in sets.items()] + tests)
-
-    def field_group(self, node: FieldGroup, scope: Scope, group: Field | None) -> Test:
-        self.check_no_group(node.field, group)
-        column = resolve(node.field, scope, self.text)
-        if column.kind is not Kind.PART:
-            return self.node(node.body, scope, node.field)
-        if column.scope not in (Scope.ANNOTATION, Scope.SOURCE):
-            raise self.fail(
-                f"Only rois and sources group clauses; write {node.field.name}.uri: and the like one by one.",
-                node.field.start,
-            )
-        return _through(column.hops, self.node(node.body, column.scope, None))
-
-    def check_no_group(self, field: Field, group: Field | None) -> None:
-        # The parser knows the usual groups of values; sources:( ) is one only for an annotation.
-        if group is not None:
-            raise self.fail(
-                f"In {group.name}:( ) stand values only, but {field.name}: begins another field.", field.start
-            )
-
-    def column(self, clause: Clause, scope: Scope, group: Field | None) -> Column:
-        if clause.field is not None:
-            self.check_no_group(clause.field, group)
-        field = clause.field or group
-        if field is None:
-            if scope is Scope.SOURCE:
-                raise self.fail(
-                    "A value needs a field here, such as id: or uri:, because a source has no label.",
-                    clause.start,
-                )
-            field = Field(clause.start, clause.start, ("label",))
-        key = (field.parts, scope)
-        column = self.columns.get(key)
-        if column is None:
-            column = self.columns[key] = resolve(field, scope, self.text)
-        return column
-
-    def lifted(self, column: Column, wanted: Wanted) -> Test:
-        """Returns the test of a column on the value that its path starts from."""
-        return _through(column.hops, Asked(column, wanted, self.text, self.now).test())
+def test_of(plan: Plan) -> Test:
+    """Returns the plan as a function of its owner."""
+    match plan:
+        case Ask(column=column, condition=condition):
+            return owner_test(column, condition)
+        case Every(parts=parts):
+            return _every([test_of(part) for part in parts])
+        case Some(parts=parts):
+            return _some([test_of(part) for part in parts])
+        case Inverse(part=part):
+            return _negated(test_of(part))
+        case Among(hop=hop, part=part):
+            return _hop(hop, test_of(part))
+        case Counted():
+            return _counted(plan)
+        case Always():
+            return lambda _: True
 
 
 def _every(tests: list[Test]) -> Test:
@@ -165,8 +87,6 @@ def _every(tests: list[Test]) -> Test:
 
 
 def _some(tests: list[Test]) -> Test:
-    if len(tests) == 1:
-        return tests[0]
     if len(tests) == 2:
         first, second = tests
         return lambda value: first(value) or second(value)
@@ -184,13 +104,6 @@ def _negated(test: Test) -> Test:
     return lambda value: not test(value)
 
 
-def _through(hops: Sequence[Hop], test: Test) -> Test:
-    """Returns the test that any part at the end of ``hops`` passes ``test``."""
-    for hop in reversed(hops):
-        test = _hop(hop, test)
-    return test
-
-
 def _hop(hop: Hop, test: Test) -> Test:
     get = attrgetter(hop.attribute)
     index = hop.index
@@ -206,3 +119,15 @@ def _hop(hop: Hop, test: Test) -> Test:
         return False
 
     return any_part
+
+
+def _counted(plan: Counted) -> Test:
+    test = test_of(plan.part)
+    low = 0 if plan.low is None else plan.low
+    high = plan.high
+
+    def counted(frame: Frame) -> bool:
+        count = sum(map(test, frame.annotations))
+        return low <= count and (high is None or count <= high)
+
+    return counted
