@@ -19,6 +19,7 @@
     ├── MediaError               a medium is missing, unreadable or not what its hash says
     ├── RemoteError              the other side could not be reached or refused
     ├── StorageError             the operating system refused to read or write (disk full, permissions)
+    ├── MissingPackageError      an optional package is not installed
     └── CancelledError           the caller asked to stop; nothing was changed
 
 Every message is one sentence or two: what was asked, what was found, what to do.
@@ -131,6 +132,10 @@ class RemoteError(HdstoreError):
 
 class StorageError(HdstoreError, OSError):
     """The operating system refused to read or write."""
+
+
+class MissingPackageError(HdstoreError, ImportError):
+    """What was asked for needs a package that an extra brings and that is not installed."""
 
 
 class CancelledError(HdstoreError):

@@ -37,6 +37,7 @@ CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if is
         ("DivergedError", (errors.ConflictError,)),
         ("LockTimeoutError", (TimeoutError,)),
         ("StorageError", (OSError,)),
+        ("MissingPackageError", (ImportError,)),
     ],
 )
 def test_errors_can_be_caught_as_what_they_are(name: str, bases: tuple[type, ...]) -> None:

@@ -14,6 +14,7 @@ from hdstore.errors import (
     InvalidInputError,
     LockTimeoutError,
     MediaError,
+    MissingPackageError,
     NotFoundError,
     ReadOnlyError,
     RemoteError,
@@ -63,7 +64,7 @@ _MEANINGS = {
     Exit.STORAGE: "The operating system refused to read or write: disk full, no permission.",
     Exit.LOCKED: "Another process held a lock for too long.",
     Exit.MEDIA: "A medium is missing, unreadable, or not what its hash says.",
-    Exit.UNAVAILABLE: "The desktop app is not installed, or there is no screen for it.",
+    Exit.UNAVAILABLE: "What an extra brings (the app, Parquet) is not installed, or there is no screen for the app.",
     Exit.INTERNAL: "A fault of hdstore itself; please report it.",
     Exit.CANCELLED: "Cancelled with Ctrl-C or at a question; nothing is half done.",
     Exit.OUTPUT_CLOSED: "Whoever read the output went away (for example `head`).",
@@ -83,6 +84,7 @@ _CODES: tuple[tuple[type[HdstoreError], Exit], ...] = (
     (StorageError, Exit.STORAGE),
     (LockTimeoutError, Exit.LOCKED),
     (MediaError, Exit.MEDIA),
+    (MissingPackageError, Exit.UNAVAILABLE),
     (CancelledError, Exit.CANCELLED),
 )
 
