@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hdstore.allegroai.annotated import Annotated
 from hdstore.allegroai.annotation import Annotation, Binding
@@ -26,10 +24,9 @@ from hdstore.allegroai.kinds import (
     Rle,
 )
 from hdstore.allegroai.native import annotation_from_native
-from hdstore.allegroai.sourced import MaskSources, Sourced
-from hdstore.compat.local_files import local_file
 from hdstore.compat.places import PathLike
-from hdstore.compat.session import current_or_none
+from hdstore.compat.readable import Readable
+from hdstore.compat.sourced import MaskSources
 from hdstore.compat.values import number
 from hdstore.compat.wire import frame_from_dict
 from hdstore.errors import InvalidInputError, InvalidValueError
@@ -38,6 +35,9 @@ from hdstore.model import Frame as NativeFrame
 from hdstore.model import FrameGroup as NativeFrameGroup
 from hdstore.model import SingleFrame as NativeSingleFrame
 from hdstore.model import Source, replace
+
+if TYPE_CHECKING:
+    from hdstore.repository import Repository
 
 __all__ = [
     "Annotation",
@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 
-class SingleFrame(FrameBase, Sourced, Annotated):
+class SingleFrame(FrameBase, Readable, Annotated):
     """One source with its annotations, metadata, masks and preview."""
 
     def __init__(
@@ -87,7 +87,7 @@ class SingleFrame(FrameBase, Sourced, Annotated):
         if mask_source is not None and masks_source is not None:
             raise InvalidInputError("Give mask_source for one mask or masks_source for several, not both.")
         FrameBase.__init__(self, id, metadata, context_id, blob=blob, meta_blob=meta_blob, vectors=vectors)
-        Sourced.__init__(self, source)
+        Readable.__init__(self, source)
         Annotated.__init__(self, annotations)
         self._source_id = "00"
         self.width = width
@@ -108,6 +108,9 @@ class SingleFrame(FrameBase, Sourced, Annotated):
     def _first_uri(self) -> str:
         return self._uri or ""
 
+    def _home(self) -> Repository | None:
+        return None if self._owner is None else self._owner.repository
+
     def _object_id_seed(self) -> str:
         return self.id
 
@@ -122,119 +125,6 @@ class SingleFrame(FrameBase, Sourced, Annotated):
         has_source = self._uri is not None or self._is_stored
         self._source_time = time if has_source else 0
         self._frame_time = None if has_source or not time else time
-
-    # Local files
-
-    def known_media(self) -> frozenset[str]:
-        """Returns the URIs that it had when it was read from a version; those of a new frame are the script's own."""
-        if self._owner is None:
-            return frozenset()
-        stored = self._stored
-        previews = () if stored.preview is None else (stored.preview.uri,)
-        return frozenset((stored.uri, *previews, *(mask.uri for mask in stored.masks)))
-
-    def _local(self, uri: str | None, hash: str, size: int | None, what: str, **options: bool) -> str | None:
-        repository = self._owner.repository if self._owner else None
-        if repository is None and uri and not uri.startswith("file:"):
-            repository = current_or_none()
-        return local_file(uri, repository=repository, hash=hash, size=size, what=what, **options)
-
-    def get_local_source(
-        self, raise_on_error: bool = False, skip_size_check: bool = False, force_download: bool = False
-    ) -> str | None:
-        """Returns the path of a local file of the source; None, and a line in the log, where there is none.
-
-        Empty files are refused unless ``skip_size_check``; ``force_download`` verifies kept bytes against
-        their hash.
-        """
-        return self._local(
-            self._uri,
-            self._stored.hash,
-            self._stored.size,
-            "source",
-            raise_on_error=raise_on_error,
-            skip_size_check=skip_size_check,
-            force_download=force_download,
-        )
-
-    def get_local_preview_source(
-        self, raise_on_error: bool = False, skip_size_check: bool = False, force_download: bool = False
-    ) -> str | None:
-        """Returns the path of a local file of the preview, as ``get_local_source`` does."""
-        preview = self._preview_value()
-        return self._local(
-            preview.uri if preview else None,
-            preview.hash if preview else "",
-            preview.size if preview else None,
-            "preview",
-            raise_on_error=raise_on_error,
-            skip_size_check=skip_size_check,
-            force_download=force_download,
-        )
-
-    def get_local_mask_source(
-        self,
-        raise_on_error: bool = False,
-        mask_id: str | None = None,
-        skip_size_check: bool = False,
-        force_download: bool = False,
-    ) -> str | None:
-        """Returns the path of a local file of the first mask, or of the one with ``mask_id``."""
-        place = self.mask_source if mask_id is None else self._masks.get(str(mask_id))
-        found = next((i for i in self._masks if mask_id is None or i == str(mask_id)), "")
-        mask = None if place is None else self._mask_value(found, place)
-        return self._local(
-            mask.uri if mask else None,
-            mask.hash if mask else "",
-            mask.size if mask else None,
-            "mask" if mask_id is None else f"mask {mask_id!r}",
-            raise_on_error=raise_on_error,
-            skip_size_check=skip_size_check,
-            force_download=force_download,
-        )
-
-    def get_local_masks_source(
-        self, raise_on_error: bool = False, skip_size_check: bool = False, force_download: bool = False
-    ) -> dict[str, str | None]:
-        """Returns the paths of local files of all masks, by mask id."""
-        return {
-            mask_id: self.get_local_mask_source(raise_on_error, mask_id, skip_size_check, force_download)
-            for mask_id in self._masks
-        }
-
-    # Hashes
-
-    def get_source_hash(self) -> dict[str, Any]:
-        """Returns the hashes that are known: "source", "preview_source" and the list "mask_source"."""
-        hashes = self.sourcedata.get("hash")
-        return dict(hashes) if isinstance(hashes, dict) else {}
-
-    def update_source_files_hash(self, allow_download: bool = False) -> None:
-        """Puts the SHA-256 of source, preview and masks into ``sourcedata["hash"]``.
-
-        Of local files only, or with ``allow_download`` also of what the repository keeps or finds under a
-        root.
-        """
-        masks = [self._mask_value(mask_id, place) for mask_id, place in self._masks.items()]
-        found = {
-            "source": self._sha256(self._uri, self._stored.hash, self._stored.size, allow_download),
-            "preview_source": self._sha256(self._preview_uri, "", None, allow_download),
-            "mask_source": [self._sha256(m.uri, m.hash, m.size, allow_download) for m in masks],
-        }
-        if not all(found["mask_source"] or ()):
-            del found["mask_source"]
-        known = {name: value for name, value in found.items() if value}
-        if known:
-            self.sourcedata["hash"] = {**self.get_source_hash(), **known}
-
-    def _sha256(self, uri: str | None, hash: str, size: int | None, allow_download: bool) -> str | None:
-        if not uri or not (allow_download or uri.startswith("file:")):
-            return None
-        path = self._local(uri, hash, size, "source", skip_size_check=True)
-        if path is None:
-            return None
-        with Path(path).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
 
     # Other forms
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from hdstore import model
 from hdstore.allegroai.dataframe import SingleFrame, frame_from_native
-from hdstore.compat.wire import frame_from_dict, frame_to_dict
 from hdstore.codec import decode_frame, encode_frame
+from hdstore.compat.wire import frame_from_dict, frame_to_dict
 
 numbers = st.floats(-1e9, 1e9, allow_nan=False) | st.integers(-1000, 1000).map(float) | st.just(-999999999.0)
 texts = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]), max_size=6)
