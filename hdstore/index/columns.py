@@ -76,6 +76,11 @@ class Texts:
     def __len__(self) -> int:
         return len(self._starts) - 1
 
+    @property
+    def layout(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Where each string begins (and the last one ends) in the bytes of all, and these: for work on many at once."""
+        return self._starts, np.asarray(self._data)
+
     def raw(self, code: int) -> bytes:
         """Returns a string in UTF-8, whose byte order is that of code points."""
         return bytes(self._data[self._starts[code] : self._starts[code + 1]])
