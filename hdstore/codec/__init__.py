@@ -41,6 +41,7 @@ from hdstore.codec.views import (
     view_to_builtins,
     view_to_json,
 )
+from hdstore.codec.viewtext import view_from_text
 
 __all__ = [
     "MAX_VIEW_BYTES",
@@ -72,6 +73,7 @@ __all__ = [
     "same_value",
     "split_leaf",
     "view_from_builtins",
+    "view_from_text",
     "view_hash",
     "view_to_builtins",
     "view_to_json",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from hdstore.errors import InvalidValueError
 from hdstore.ids import NAMED_ID_PATTERN
 from hdstore.model.rules import check_metadata, check_name
-from hdstore.model.view import ANY, MappingRule, Order, RoiRule, View, ViewQuery
+from hdstore.model.view import ANY, Iteration, MappingRule, Order, RoiRule, View, ViewQuery
 
 __all__ = ["MAX_QUERIES", "check_view"]
 
@@ -33,17 +33,16 @@ def check_view(view: View) -> None:
             raise InvalidValueError(
                 f"enumeration gives labels a number of 64 bits each, but {label!r} has {value!r}."
             )
-    if view.iteration.clip is not None and view.iteration.order is not Order.SEQUENTIAL:
-        raise InvalidValueError(
-            f"iteration.clip asks for runs of frames, which need the order {Order.SEQUENTIAL}, not"
-            f" {view.iteration.order}; leave one of the two out."
-        )
+    _check_clip(view.iteration)
     for path in view.projection:
         if not path.strip("."):
             raise InvalidValueError(f"projection names fields by dotted paths, and {path!r} names none.")
     if view.augmentation is not None:
         for number, one in enumerate(view.augmentation.sets):
-            check_metadata(one.arguments, f"augmentation.sets[{number}].arguments")
+            where = f"augmentation.sets[{number}]"
+            check_metadata(one.arguments, f"{where}.arguments")
+            if one.strength is not None and not math.isfinite(one.strength):
+                raise InvalidValueError(f"{where}.strength is {one.strength}, which is not a finite number.")
     for version_id, commit in view.pins.items():
         if not NAMED_ID_PATTERN.fullmatch(version_id) or not _COMMIT.fullmatch(commit):
             raise InvalidValueError(
@@ -86,6 +85,21 @@ def _check_range(ends: tuple[float | None, float | None], where: str) -> None:
             )
     if low is not None and high is not None and low > high:
         raise InvalidValueError(f"{where} begins at {low} and ends at {high}; write the lower end first.")
+
+
+def _check_clip(iteration: Iteration) -> None:
+    clip = iteration.clip
+    if clip is None:
+        return
+    if iteration.order is not Order.SEQUENTIAL:
+        raise InvalidValueError(
+            f"iteration.clip asks for runs of frames, which need the order {Order.SEQUENTIAL}, not {iteration.order};"
+            " leave one of the two out."
+        )
+    if clip.gap is not None and not (math.isfinite(clip.gap) and clip.gap >= 0):
+        raise InvalidValueError(
+            f"iteration.clip.gap is {clip.gap}; it is a number of milliseconds, 0 or more."
+        )
 
 
 def _check_mapping(rule: MappingRule, where: str) -> None:

@@ -8,6 +8,8 @@ from hdstore.repository.naming import quote_name, split_path
 from hdstore.repository.reports import Finding, GcReport, ImportReport
 from hdstore.repository.repository import Repository, clone, init, open_repository
 from hdstore.repository.version import DatasetVersion
+from hdstore.repository.viewfile import is_view_file, read_view_file
+from hdstore.repository.views import StoredView
 
 __all__ = [
     "Dataset",
@@ -16,10 +18,13 @@ __all__ = [
     "GcReport",
     "ImportReport",
     "Repository",
+    "StoredView",
     "author_from_environment",
     "clone",
     "init",
+    "is_view_file",
     "open_repository",
     "quote_name",
+    "read_view_file",
     "split_path",
 ]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from hdstore.errors import HdstoreError
-from hdstore.model import DatasetDocument, Progress
-from hdstore.repository.core import Core, draft_ref, published_ref
+from hdstore.model import DatasetDocument, Progress, View, ViewDocument
+from hdstore.repository.core import KEEP_REF, Core, draft_ref, keep_ref, published_ref
 from hdstore.repository.reports import Finding
 from hdstore.store import CATALOG_REF, FORMAT, Catalog, decode_commit, verify_files
 from hdstore.sync import INCOMING_REF
@@ -21,11 +21,15 @@ def check_repository(core: Core, *, progress: Progress | None = None) -> list[Fi
     return list(_Check(core, progress).run())
 
 
+_KEEP = KEEP_REF.removeprefix("refs/tags/")
+
+
 class _Check:
     def __init__(self, core: Core, progress: Progress | None) -> None:
         self._core = core
         self._progress = progress
         self._names: dict[str, str] = {}
+        self._published: dict[str, View] = {}
         self._verifier = VersionVerifier(core.objects)
         self._unfinished: list[Finding] = []
         self._media_needed: dict[str, str] = {}
@@ -79,17 +83,17 @@ class _Check:
                 if catalog.format > FORMAT:
                     yield Finding("catalog", oid, f"it is written in the newer format {catalog.format}")
                     return
-                datasets = catalog.datasets
-                odd = [dataset_id for dataset_id in datasets if not catalog.is_canonical(dataset_id)]
+                odd = catalog.not_canonical()
                 parents = decode_commit(self._core.objects.read(oid, "commit")).parents
             except HdstoreError as error:
                 yield Finding("catalog", f"commit {oid}", str(error))
                 continue
-            for dataset_id in odd:
-                where = f"commit {oid}, datasets/{dataset_id}.json"
-                yield Finding("catalog", where, "the document is not in canonical form")
+            for path in odd:
+                yield Finding("catalog", f"commit {oid}, {path}", "the document is not in canonical form")
+            yield from self._published_views(oid, catalog.views)
             if oid == tip:
-                yield from self._named_versions(datasets)
+                yield from self._named_versions(catalog.datasets)
+                yield from self._pins(catalog.views)
             for parent in parents:
                 if parent not in seen:
                     seen.add(parent)
@@ -106,6 +110,37 @@ class _Check:
                 if not (record.deleted or dataset.deleted) and held.isdisjoint(refs):
                     called = f"{self._names[path]} ({path})"
                     yield Finding("version", called, "the catalog names it, but it has no branch and no tag")
+
+    def _published_views(self, commit: str, views: dict[str, ViewDocument]) -> Iterator[Finding]:
+        """Checks that a published view says the same in every commit of the catalog."""
+        for document in views.values():
+            if document.published and self._published.setdefault(document.id, document.view) != document.view:
+                where = f"{document.name} (commit {commit}, views/{document.id}.json)"
+                yield Finding("view", where, "it is published, and was changed afterwards")
+
+    def _pins(self, views: dict[str, ViewDocument]) -> Iterator[Finding]:
+        """Checks that what living views pin is there, is what they say, and is kept."""
+        for document in views.values():
+            if document.deleted:
+                continue
+            called = f"{document.name} ({document.id})"
+            datasets = {query.version: query.dataset for query in document.view.queries}
+            for version_id, commit in document.view.pins.items():
+                try:
+                    held = VersionState(self._core.objects, commit).document
+                    kept = self._core.refs.get(keep_ref(commit))
+                except HdstoreError as error:
+                    yield Finding("view", called, f"it pins version {version_id} to commit {commit}: {error}")
+                    continue
+                if (held.dataset_id, held.id) != (datasets.get(version_id, held.dataset_id), version_id):
+                    found = f"{held.dataset_id}/{held.id}"
+                    yield Finding(
+                        "view", called, f"it pins version {version_id} to commit {commit} of {found}"
+                    )
+                if kept is None:
+                    yield Finding(
+                        "view", called, f"nothing keeps commit {commit}, which it pins; gc mends that"
+                    )
 
     def _ref_names(self) -> Iterator[str]:
         refs = self._core.refs
@@ -139,8 +174,12 @@ class _Check:
         yield from self._histories({name: tip for name, tip in tips.items() if name not in here}, seen)
 
     def _identity(self, name: str, commit: str) -> Iterator[Finding]:
-        """Checks that what a ref names says that it is this version."""
+        """Checks that what a ref names says that it is this version, or the commit that a view pins."""
         path = name.partition("/heads/")[2] or name.partition("/tags/")[2]
+        if path.startswith(_KEEP):
+            if path != _KEEP + commit:
+                yield Finding("ref", name, f"it keeps the commit {commit}")
+            return
         try:
             document = VersionState(self._core.objects, commit).document
         except HdstoreError:

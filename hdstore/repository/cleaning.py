@@ -6,9 +6,9 @@ import time
 from contextlib import suppress
 
 from hdstore.model import Progress
-from hdstore.repository.core import Core
+from hdstore.repository.core import KEEP_REF, Core, keep_moves
 from hdstore.repository.reports import GcReport
-from hdstore.store import decode_commit, files, gc_objects
+from hdstore.store import CATALOG_REF, RefUpdate, decode_commit, files, gc_objects
 from hdstore.version import VersionState, commit_of, media_of
 
 __all__ = ["collect_garbage"]
@@ -17,8 +17,9 @@ __all__ = ["collect_garbage"]
 def collect_garbage(core: Core, *, grace: float, progress: Progress | None = None) -> GcReport:
     """Packs objects and removes what no ref reaches and is older than ``grace`` seconds.
 
-    Media count as reached while any commit that a ref reaches names them.
+    What living views pin is reached. Media count as reached while any commit that a ref reaches names them.
     """
+    _mend_keeps(core)
     collected = gc_objects(core.layout.hds, grace=grace, progress=progress)
     core.objects.refresh()
     needed = _needed_media(core, progress)
@@ -40,6 +41,19 @@ def collect_garbage(core: Core, *, grace: float, progress: Progress | None = Non
         media_removed=removed,
         media_bytes=size,
     )
+
+
+def _mend_keeps(core: Core) -> None:
+    """Sees to it that the refs of kept commits are those that living views pin, no more and no fewer."""
+    with core.refs.lock(CATALOG_REF):
+        pinned = core.catalog().pinned
+        moves = keep_moves(core.refs, (oid for oid in pinned if core.objects.exists(oid)), held=True)
+        moves += [
+            RefUpdate(name, oid, None)
+            for name, oid in core.refs.list(KEEP_REF).items()
+            if name.removeprefix(KEEP_REF) not in pinned
+        ]
+        core.refs.transaction(moves)
 
 
 def _needed_media(core: Core, progress: Progress | None) -> set[str]:

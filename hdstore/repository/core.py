@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from hdstore.errors import NotFoundError, ReadOnlyError
 from hdstore.media import Media, Roots
-from hdstore.model import Author, DatasetDocument, Status, VersionRecord, replace
+from hdstore.model import Author, DatasetDocument, Status, VersionRecord, ViewDocument, replace
 from hdstore.repository.naming import quote_name
 from hdstore.store import (
     CATALOG_REF,
@@ -22,7 +27,15 @@ from hdstore.store import (
     write_catalog,
 )
 
-__all__ = ["Core", "draft_ref", "published_ref"]
+if TYPE_CHECKING:
+    from hdstore.index import Index
+
+_log = logging.getLogger(__name__)
+
+__all__ = ["KEEP_REF", "Core", "draft_ref", "keep_moves", "keep_ref", "published_ref"]
+
+KEEP_REF = "refs/tags/keep/"
+"""Below it stand the commits that views pin; no dataset's id is "keep", for ids have a dot."""
 
 
 def draft_ref(dataset_id: str, version_id: str) -> str:
@@ -33,6 +46,11 @@ def draft_ref(dataset_id: str, version_id: str) -> str:
 def published_ref(dataset_id: str, version_id: str) -> str:
     """Returns the tag of a published version."""
     return f"refs/tags/{dataset_id}/{version_id}"
+
+
+def keep_ref(commit: str) -> str:
+    """Returns the ref that keeps a commit which a view pins."""
+    return f"{KEEP_REF}{commit}"
 
 
 class Core:
@@ -47,6 +65,19 @@ class Core:
         self.roots = Roots(layout.local)
         self.media = Media(layout.media, self.roots, layout.tmp, cache=layout.index)
         self._catalog: Catalog | None = None
+
+    @cached_property
+    def index(self) -> Index:
+        """The index over all versions; a repository that can not be written to gets one that goes with this handle."""
+        from hdstore.index import Index  # numpy is loaded by whoever searches
+
+        folder, lock = self.layout.index / "frames", self.layout.locks / "index.lock"
+        if os.access(self.layout.index, os.W_OK):
+            return Index(folder, self.objects, tmp=self.layout.tmp, lock=lock)
+        _log.warning("%s can not be written to: its index is built in a temporary folder.", self.layout.index)
+        self._temporary = TemporaryDirectory(prefix="hdstore-index-")
+        aside = Path(self._temporary.name)
+        return Index(aside / "frames", self.objects, tmp=aside, lock=aside / "lock")
 
     def recover(self) -> None:
         """Finishes what a killed process left between two steps."""
@@ -79,6 +110,10 @@ class Core:
     def document(self, dataset_id: str) -> DatasetDocument:
         """Returns a dataset's document; raises NotFoundError once it is deleted."""
         return _living(self.catalog().datasets, dataset_id)
+
+    def view_document(self, view_id: str) -> ViewDocument:
+        """Returns a stored view's document; raises NotFoundError once it is deleted."""
+        return _living_view(self.catalog().views, view_id)
 
     def path_of(self, dataset_id: str, version_id: str) -> str:
         """Returns what people call a version, ``DATASET/VERSION``; the id stands for a name that is not known."""
@@ -145,13 +180,25 @@ def _living(documents: Mapping[str, DatasetDocument], dataset_id: str) -> Datase
     return document
 
 
+def _living_view(documents: Mapping[str, ViewDocument], view_id: str) -> ViewDocument:
+    document = documents.get(view_id)
+    if document is None or document.deleted:
+        called = f"{document.name!r} ({view_id})" if document else repr(view_id)
+        raise NotFoundError(f"There is no view {called} any more; it was deleted.")
+    return document
+
+
 class Change:
-    """What one change of the catalog collects: documents, and moves of other refs before and after it."""
+    """What one change of the catalog collects: documents, and moves of other refs before and after it.
+
+    The refs of pinned commits follow from the views: nobody names them here.
+    """
 
     def __init__(self, core: Core, writer: Writer, catalog: Catalog) -> None:
         self._core = core
         self._catalog = catalog
         self._documents: dict[str, DatasetDocument] = {}
+        self._views: dict[str, ViewDocument] = {}
         self.writer = writer
         self.moves: list[RefUpdate] = []
         self.removals: list[RefUpdate] = []
@@ -179,14 +226,31 @@ class Change:
         found = self.document(dataset_id).versions.get(version_id)
         return found or VersionRecord(name=version_id)
 
+    @property
+    def views(self) -> dict[str, ViewDocument]:
+        """The documents of stored views as this change would leave them."""
+        return {**self._catalog.views, **self._views}
+
+    def view_document(self, view_id: str) -> ViewDocument:
+        """Returns a stored view's document; raises NotFoundError once it is deleted."""
+        return _living_view(self.views, view_id)
+
+    def put_view(self, document: ViewDocument) -> None:
+        """Adds a stored view or replaces the one of its id."""
+        self._views[document.id] = document
+
     def finish(self, message: str) -> list[RefUpdate]:
         """Writes the catalog and returns the moves of all refs, in their order."""
-        updates = list(self.moves)
-        changed = [
+        changed: list[DatasetDocument | ViewDocument] = [
             document
             for document in self._documents.values()
             if document != self._catalog.datasets.get(document.id)
         ]
+        changed_views = [d for d in self._views.values() if d != self._catalog.views.get(d.id)]
+        changed += changed_views
+        if changed_views:
+            self._keep_pinned()
+        updates = list(self.moves)
         if changed:
             commit = write_catalog(
                 self.writer,
@@ -198,3 +262,26 @@ class Change:
             )
             updates.append(RefUpdate(CATALOG_REF, self._catalog.commit, commit))
         return updates + self.removals
+
+    def _keep_pinned(self) -> None:
+        """Moves the refs that keep what views pin: first those that are new, and last those nobody needs."""
+        before = self._catalog.pinned
+        after = frozenset(
+            commit
+            for document in self.views.values()
+            if not document.deleted
+            for commit in document.view.pins.values()
+        )
+        self.moves += keep_moves(self._core.refs, after - before, held=True)
+        self.removals += keep_moves(self._core.refs, before - after, held=False)
+
+
+def keep_moves(refs: Refs, commits: Iterable[str], *, held: bool) -> list[RefUpdate]:
+    """Returns the moves after which these commits are kept, or are not."""
+    moves = []
+    for commit in sorted(commits):
+        name = keep_ref(commit)
+        now, then = refs.get(name), commit if held else None
+        if now != then:
+            moves.append(RefUpdate(name, now, then))
+    return moves

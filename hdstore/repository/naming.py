@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from hdstore.errors import AmbiguousNameError, InvalidValueError, NotFoundError
 from hdstore.model import check_name
 
-__all__ = ["clean_project", "clean_tags", "find_one", "match_tags", "quote_name", "split_path"]
+__all__ = ["clean_project", "clean_tags", "find_one", "in_project", "match_tags", "quote_name", "split_path"]
 
 
 class Named(Protocol):
@@ -86,6 +86,11 @@ def clean_project(project: str) -> str:
     for part in parts:
         check_name(part.strip(), "project")
     return "/".join(part.strip() for part in parts)
+
+
+def in_project(project: str, wanted: str, recursive: bool) -> bool:
+    """Says whether a project is the wanted one or, with ``recursive``, lies below it."""
+    return project == wanted or (recursive and (not wanted or project.startswith(wanted + "/")))
 
 
 def match_tags(tags: Iterable[str], wanted: Sequence[str]) -> bool:

@@ -19,15 +19,17 @@ from hdstore.model import (
     Metadata,
     Progress,
     VersionRecord,
+    View,
     check_metadata,
     check_name,
 )
 from hdstore.repository.author import author_from_environment
 from hdstore.repository.core import Core, draft_ref
 from hdstore.repository.dataset import FIRST_VERSION, Dataset, write_root
-from hdstore.repository.naming import clean_project, clean_tags, find_one, match_tags, split_path
+from hdstore.repository.naming import clean_project, clean_tags, find_one, in_project, match_tags, split_path
 from hdstore.repository.reports import Finding, GcReport, ImportReport
 from hdstore.repository.version import DatasetVersion
+from hdstore.repository.views import StoredView, create_view, find_view, list_views
 from hdstore.store import CATALOG_REF, Layout, RefUpdate, check_layout, write_catalog
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ class Repository:
             and (archived or not document.archived)
             and (pattern is None or pattern.search(document.name))
             and (wanted is None or document.id in wanted)
-            and (project is None or _in_project(document.project, clean_project(project), recursive))
+            and (project is None or in_project(document.project, clean_project(project), recursive))
             and (not tags or match_tags(document.tags, tags))
         ]
         found.sort(key=lambda document: (document.created, document.id))
@@ -179,6 +181,53 @@ class Repository:
         if not version:
             raise InvalidValueError(f"Say which version of {dataset!r}: DATASET/VERSION.")
         return self.dataset(dataset).version(version)
+
+    # Views
+
+    def views(
+        self,
+        *,
+        text: str | None = None,
+        project: str | None = None,
+        recursive: bool = True,
+        tags: Sequence[str] = (),
+        archived: bool | None = None,
+        published: bool | None = None,
+    ) -> list[StoredView]:
+        """Returns the stored views that meet all conditions, oldest first (row 109).
+
+        ``text`` is a regular expression that is looked for in name, id, description, datasets and versions; ``tags``
+        and ``project`` are as for ``datasets``. ``archived`` and ``published`` choose one kind; None means both.
+        """
+        return list_views(
+            self._core,
+            text=text,
+            project=project,
+            recursive=recursive,
+            tags=tags,
+            archived=archived,
+            published=published,
+        )
+
+    def view(self, name: str) -> StoredView:
+        """Returns the stored view of this id or name; raises NotFoundError or AmbiguousNameError."""
+        return find_view(self._core, name)
+
+    def create_view(
+        self,
+        name: str,
+        view: View,
+        *,
+        project: str = "",
+        description: str = "",
+        tags: str | Iterable[str] = (),
+    ) -> StoredView:
+        """Stores a view under a name as a draft (row 107).
+
+        Raises AlreadyExistsError when the name is taken, InvalidValueError for a view that breaks a rule,
+        QuerySyntaxError for a query that can not be read, NotFoundError for a dataset or version that is not there.
+        """
+        return create_view(self._core, name, view, project=project, description=description, tags=tags)
 
     # Files in and out
 
@@ -271,10 +320,6 @@ class Repository:
         from hdstore.watch import watch_refs
 
         return watch_refs(self.hds, on_change)
-
-
-def _in_project(project: str, wanted: str, recursive: bool) -> bool:
-    return project == wanted or (recursive and (not wanted or project.startswith(wanted + "/")))
 
 
 def init(folder: str | Path = ".", *, shared: bool = False, author: Author | None = None) -> Repository:

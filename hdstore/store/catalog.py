@@ -1,17 +1,19 @@
 """The catalog: the branch that holds the small documents, as plain JSON that any git host shows.
 
-Its tree is README.md, format, datasets/<id>.json. A value of ``Catalog`` is what one commit of it holds.
+Its tree is README.md, format, datasets/<id>.json and views/<id>.json. A value of ``Catalog`` is what one commit of it
+holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import TypeVar
 
-from hdstore.codec import decode_dataset, encode_dataset
+from hdstore.codec import decode_dataset, decode_view_document, encode_dataset, encode_view_document
 from hdstore.errors import DamagedError, ReadOnlyError
 from hdstore.ids import NAMED_ID_PATTERN
-from hdstore.model import Author, DatasetDocument
+from hdstore.model import Author, DatasetDocument, ViewDocument
 from hdstore.store.gitobjects import (
     BLOB_MODE,
     TREE_MODE,
@@ -31,10 +33,13 @@ CATALOG_REF = "refs/heads/hdstore"
 FORMAT = 1
 """The number of the format that this program writes."""
 
+_D = TypeVar("_D", DatasetDocument, ViewDocument)
+
 _README = """\
 # An hdstore repository
 
-This branch is the catalog of a dataset repository: a JSON document for each dataset under `datasets/`.
+This branch is the catalog of a dataset repository: a JSON document for each dataset under `datasets/`
+and for each stored view under `views/`.
 Versions are the other branches (drafts) and tags (published). Frames lie in their trees as MessagePack.
 
 Open it with `hdstore clone` and `hdstore gui`.
@@ -70,39 +75,78 @@ class Catalog:
                 " changed. Install a newer hdstore."
             )
 
-    @cached_property
-    def _documents(self) -> dict[str, str]:
-        entry = self._entries.get("datasets")
+    def _listed(self, folder: str) -> dict[str, str]:
+        entry = self._entries.get(folder)
         if entry is None:
             return {}
         found = {}
         for document in decode_tree(self._objects.read(entry.oid, "tree")):
             name, dot, end = document.name.rpartition(".")
             if not dot or end != "json" or not NAMED_ID_PATTERN.fullmatch(name):
-                raise DamagedError(f"The catalog holds {document.name!r}, which names no dataset.")
+                raise DamagedError(
+                    f"The catalog holds {folder}/{document.name}, which names none of its {folder}."
+                )
             found[name] = document.oid
         return found
 
     @cached_property
+    def _dataset_oids(self) -> dict[str, str]:
+        return self._listed("datasets")
+
+    @cached_property
+    def _view_oids(self) -> dict[str, str]:
+        return self._listed("views")
+
+    @cached_property
     def datasets(self) -> dict[str, DatasetDocument]:
         """The documents of all datasets by id, deleted ones too."""
+        return self._read("datasets", self._dataset_oids, decode_dataset)
+
+    @cached_property
+    def views(self) -> dict[str, ViewDocument]:
+        """The documents of all stored views by id, deleted ones too."""
+        return self._read("views", self._view_oids, decode_view_document)
+
+    def _read(self, folder: str, oids: dict[str, str], decode: Callable[[bytes, str], _D]) -> dict[str, _D]:
         found = {}
-        for dataset_id, oid in self._documents.items():
-            document = decode_dataset(self._objects.read(oid, "blob"), f"datasets/{dataset_id}.json")
-            if document.id != dataset_id:
-                raise DamagedError(f"The document datasets/{dataset_id}.json says it is {document.id!r}.")
-            found[dataset_id] = document
+        for name, oid in oids.items():
+            where = f"{folder}/{name}.json"
+            document = decode(self._objects.read(oid, "blob"), where)
+            if document.id != name:
+                raise DamagedError(f"The document {where} says it is {document.id!r}.")
+            found[name] = document
         return found
 
-    def is_canonical(self, dataset_id: str) -> bool:
-        """Says whether a dataset's document is stored as this program would write it."""
-        return object_id("blob", encode_dataset(self.datasets[dataset_id])) == self._documents[dataset_id]
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds no document, as right after init."""
+        return not (self._dataset_oids or self._view_oids)
+
+    def not_canonical(self) -> list[str]:
+        """Returns the paths of the documents that are not stored as this program would write them."""
+        odd = [
+            f"datasets/{name}.json"
+            for name, document in self.datasets.items()
+            if object_id("blob", encode_dataset(document)) != self._dataset_oids[name]
+        ]
+        odd += [
+            f"views/{name}.json"
+            for name, document in self.views.items()
+            if object_id("blob", encode_view_document(document)) != self._view_oids[name]
+        ]
+        return odd
+
+    @cached_property
+    def pinned(self) -> frozenset[str]:
+        """The commits that living views pin."""
+        living = (document.view for document in self.views.values() if not document.deleted)
+        return frozenset(commit for view in living for commit in view.pins.values())
 
 
 def write_catalog(
     writer: Writer,
     base: Catalog | None,
-    documents: Iterable[DatasetDocument],
+    documents: Iterable[DatasetDocument | ViewDocument],
     *,
     author: Author,
     time: int,
@@ -112,12 +156,19 @@ def write_catalog(
     if base is not None:
         base.check_writable()
     entries = dict(base._entries) if base else {}
-    listed = dict(base._documents) if base else {}
+    listed = {
+        "datasets": dict(base._dataset_oids) if base else {},
+        "views": dict(base._view_oids) if base else {},
+    }
     for document in documents:
-        listed[document.id] = writer.write("blob", encode_dataset(document))
-    if listed:
-        tree = encode_tree([Entry(BLOB_MODE, f"{name}.json", oid) for name, oid in listed.items()])
-        entries["datasets"] = Entry(TREE_MODE, "datasets", writer.write("tree", tree))
+        if isinstance(document, ViewDocument):
+            listed["views"][document.id] = writer.write("blob", encode_view_document(document))
+        else:
+            listed["datasets"][document.id] = writer.write("blob", encode_dataset(document))
+    for folder, oids in listed.items():
+        if oids:
+            tree = encode_tree([Entry(BLOB_MODE, f"{name}.json", oid) for name, oid in oids.items()])
+            entries[folder] = Entry(TREE_MODE, folder, writer.write("tree", tree))
     if base is None:
         entries["format"] = Entry(BLOB_MODE, "format", writer.write("blob", b"%d\n" % FORMAT))
         entries["README.md"] = Entry(BLOB_MODE, "README.md", writer.write("blob", _README.encode()))

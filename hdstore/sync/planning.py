@@ -1,6 +1,7 @@
 """Which refs of a receiver move to have what a sender has: pure comparison, nothing is changed here.
 
-Refs are named without their first part: ``heads/...`` for drafts and the catalog, ``tags/...`` for published versions.
+Refs are named without their first part: ``heads/...`` for drafts and the catalog, ``tags/...`` for published versions
+and for the commits that views pin.
 """
 
 from __future__ import annotations
@@ -8,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from hdstore.errors import DivergedError, ReadOnlyError
+from hdstore.errors import DamagedError, DivergedError, ReadOnlyError
 from hdstore.store import CATALOG_REF, Catalog, Objects
 from hdstore.version import commit_of
 
 __all__ = ["CATALOG", "Plan", "plan"]
 
 CATALOG = CATALOG_REF.removeprefix("refs/")
+_KEEP = "tags/keep/"
+"""Before the commit that a view pins."""
 
 
 @dataclass(slots=True)
@@ -41,6 +44,7 @@ class _Planner:
         self._plan = Plan()
         self._diverged: list[str] = []
         self._deleted: set[str] = set()
+        self._pinned: frozenset[str] = frozenset()
 
     def run(self, describe: Callable[[str], str]) -> Plan:
         self._catalog()
@@ -48,7 +52,9 @@ class _Planner:
             if name == CATALOG:
                 continue
             kind, _, version = name.partition("/")
-            if version in self._deleted:
+            if name.startswith(_KEEP):
+                self._kept(name)
+            elif version in self._deleted:
                 self._remove(name)
             elif kind == "tags":
                 self._published(name, version)
@@ -68,9 +74,10 @@ class _Planner:
         newest = theirs or ours
         if ours is not None and theirs is not None and ours != theirs:
             self._check_formats(ours, theirs)
-            if self._objects.is_ancestor(ours, theirs) or not Catalog(self._objects, ours).datasets:
+            self._check_published(ours, theirs)
+            if self._objects.is_ancestor(ours, theirs) or Catalog(self._objects, ours).is_empty:
                 self._plan.moves[CATALOG] = (ours, theirs)
-            elif self._objects.is_ancestor(theirs, ours) or not Catalog(self._objects, theirs).datasets:
+            elif self._objects.is_ancestor(theirs, ours) or Catalog(self._objects, theirs).is_empty:
                 newest = ours
                 self._plan.ahead.append(CATALOG)
             else:
@@ -78,7 +85,9 @@ class _Planner:
         elif ours is None and theirs is not None:
             self._plan.moves[CATALOG] = (None, theirs)
         if newest is not None:
-            for dataset in Catalog(self._objects, newest).datasets.values():
+            catalog = Catalog(self._objects, newest)
+            self._pinned = catalog.pinned
+            for dataset in catalog.datasets.values():
                 for version_id, record in dataset.versions.items():
                     if record.deleted or dataset.deleted:
                         self._deleted.add(f"{dataset.id}/{version_id}")
@@ -90,6 +99,34 @@ class _Planner:
                 f"The two repositories are written in the formats {' and '.join(map(str, formats))}; nothing was"
                 " moved. Bring both to one format with the newer hdstore first."
             )
+
+    def _check_published(self, ours: str, theirs: str) -> None:
+        """Refuses a published view that says two things: one side changed what never changes."""
+        held = Catalog(self._objects, ours).views
+        for document in Catalog(self._objects, theirs).views.values():
+            other = held.get(document.id)
+            if other is not None and other.published and document.published and other.view != document.view:
+                raise DivergedError(
+                    f"The published view {document.name!r} ({document.id}) is not the same in both repositories;"
+                    " nothing was moved. One of them was changed by other means: check both."
+                )
+
+    def _kept(self, name: str) -> None:
+        """Moves a commit that views pin; one that none pins any more goes where the catalog says so now."""
+        ours, theirs = self._receiver.get(name), self._sender.get(name)
+        commit = name.removeprefix(_KEEP)
+        if theirs is not None and theirs != commit:
+            raise DamagedError(
+                f"The ref {name} keeps the commit {theirs}; nothing was moved. Check the sender."
+            )
+        if commit in self._pinned:
+            if ours != theirs:
+                if theirs is None:
+                    self._plan.ahead.append(name)
+                else:
+                    self._plan.moves[name] = (ours, theirs)
+        elif ours is not None and CATALOG in self._plan.moves:
+            self._plan.moves[name] = (ours, None)
 
     def _remove(self, name: str) -> None:
         """Removes a deleted version from the receiver, unless somebody worked on it since it was last seen."""
