@@ -125,11 +125,11 @@ class Texts:
         codes = np.searchsorted(self._starts, begins, side="right") - 1
         inside = begins + len(raw) <= self._starts[codes + 1]
         found = np.unique(codes[inside])
-        # A find across a border hides one that begins inside it; those few strings are looked at again.
-        for code in np.unique(codes[~inside]).tolist():
-            for other in (code, code + 1):
-                if other < len(self) and raw in self.raw(other):
-                    found = np.append(found, other)
+        # A find across borders hides one that begins in the last string it reaches; those few are looked at again.
+        ends = begins[~inside] + len(raw) - 1
+        reached = np.unique(np.searchsorted(self._starts, ends, side="right") - 1)
+        hidden = [code for code in reached.tolist() if raw in self.raw(code)]
+        found = np.append(found, np.array(hidden, found.dtype))
         codes_found: list[int] = np.unique(found).tolist()
         return codes_found
 
