@@ -17,6 +17,7 @@ from hdstore.index.columns import (
     TextsColumn,
     Vectors,
 )
+from hdstore.index.index import Index, IndexStatus
 from hdstore.index.rows import Part, VersionRows
 from hdstore.index.segment import SCOPES, Segment
 
@@ -28,6 +29,8 @@ __all__ = [
     "Bools",
     "Cells",
     "Floats",
+    "Index",
+    "IndexStatus",
     "Kind",
     "NumberColumn",
     "Part",

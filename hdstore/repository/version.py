@@ -28,12 +28,14 @@ from hdstore.model import (
 )
 from hdstore.repository.bulk import Bulk
 from hdstore.repository.core import Change, Core, draft_ref, published_ref
+from hdstore.repository.indexing import rows_of
 from hdstore.repository.naming import clean_tags
 from hdstore.repository.saving import save_batch, save_edits, write_child, write_metadata
 from hdstore.store import RefUpdate, decode_commit, decode_tag, encode_tag
 from hdstore.version import Batch, VersionState, commit_of, history
 
 if TYPE_CHECKING:
+    from hdstore.index import VersionRows
     from hdstore.repository.dataset import Dataset
 
 __all__ = ["DatasetVersion"]
@@ -170,6 +172,10 @@ class DatasetVersion:
     def frame_ids(self) -> Iterator[str]:
         """Streams the ids of all frames of this moment."""
         return self.state().frame_ids()
+
+    def rows(self, *, progress: Progress | None = None) -> VersionRows:
+        """Returns the rows of the index that this version holds at this moment; builds those that are missing."""
+        return rows_of(self._core, self.state(), progress)
 
     def query(self, text: str) -> Iterator[Frame]:
         """Streams the frames that meet a Lucene query; raises QuerySyntaxError before the first."""

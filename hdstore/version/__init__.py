@@ -6,7 +6,7 @@ from hdstore.version.building import Batch, Built, build_edits, overlay, write_c
 from hdstore.version.counting import Tally, count_frame, merge_counts
 from hdstore.version.media import kept_media, media_of
 from hdstore.version.spill import Spill
-from hdstore.version.state import VersionState, commit_of, history
+from hdstore.version.state import VersionState, commit_of, earlier_trees, history
 from hdstore.version.verify import Problem, VersionVerifier
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "build_edits",
     "commit_of",
     "count_frame",
+    "earlier_trees",
     "history",
     "kept_media",
     "media_of",

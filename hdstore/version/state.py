@@ -21,7 +21,7 @@ from hdstore.ids import frame_key
 from hdstore.model import Commit, Frame, Schema, Stats, VersionDocument
 from hdstore.store import CommitObject, Objects, Trie, decode_commit, decode_tag, decode_tree
 
-__all__ = ["VersionState", "commit_of", "history"]
+__all__ = ["VersionState", "commit_of", "earlier_trees", "history"]
 
 
 def commit_of(objects: Objects, oid: str) -> str:
@@ -131,6 +131,16 @@ def history(objects: Objects, commit: str) -> Iterator[Commit]:
         commit = data.parents[0]
         data = decode_commit(objects.read(commit, "commit"))
     yield from _ordered(objects, commit)
+
+
+def earlier_trees(objects: Objects, commit: str) -> Iterator[str]:
+    """Streams the trees of frames of the commits before ``commit``, each once, the latest first."""
+    seen = set()
+    for earlier in history(objects, commit):
+        tree = VersionState(objects, earlier.id).oid("frames")
+        if tree is not None and tree not in seen:
+            seen.add(tree)
+            yield tree
 
 
 def _ordered(objects: Objects, commit: str) -> Iterator[Commit]:
