@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hdstore.repository.author import author_from_environment
+from hdstore.repository.comparing import ComparedField, compare_views
 from hdstore.repository.dataset import Dataset
 from hdstore.repository.naming import quote_name, split_path
 from hdstore.repository.reports import Finding, GcReport, ImportReport
@@ -12,6 +13,7 @@ from hdstore.repository.viewfile import is_view_file, read_view_file
 from hdstore.repository.views import StoredView
 
 __all__ = [
+    "ComparedField",
     "Dataset",
     "DatasetVersion",
     "Finding",
@@ -21,6 +23,7 @@ __all__ = [
     "StoredView",
     "author_from_environment",
     "clone",
+    "compare_views",
     "init",
     "is_view_file",
     "open_repository",

@@ -24,6 +24,7 @@ from hdstore.model import (
     check_name,
 )
 from hdstore.repository.author import author_from_environment
+from hdstore.repository.comparing import ComparedField, compare_views, with_names
 from hdstore.repository.core import Core, draft_ref
 from hdstore.repository.dataset import FIRST_VERSION, Dataset, write_root
 from hdstore.repository.naming import clean_project, clean_tags, find_one, in_project, match_tags, split_path
@@ -228,6 +229,10 @@ class Repository:
         QuerySyntaxError for a query that can not be read, NotFoundError for a dataset or version that is not there.
         """
         return create_view(self._core, name, view, project=project, description=description, tags=tags)
+
+    def compare_views(self, left: View, right: View) -> list[ComparedField]:
+        """Returns all fields of two views side by side, with names for the ids of datasets and versions (row 111)."""
+        return compare_views(with_names(self._core, left), with_names(self._core, right))
 
     # Files in and out
 
