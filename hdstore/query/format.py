@@ -24,7 +24,7 @@ from hdstore.query.ast import (
 )
 from hdstore.query.lexer import OPERATORS, PLAIN_BOUND, PLAIN_WORD, SPECIAL, escape
 
-__all__ = ["format_query"]
+__all__ = ["format_field", "format_query"]
 
 
 def format_query(node: Node) -> str:
@@ -33,9 +33,9 @@ def format_query(node: Node) -> str:
         case MatchAll():
             return "*:*"
         case Clause(field=field, match=wanted):
-            return _match(wanted) if field is None else f"{_field(field)}:{_match(wanted)}"
+            return _match(wanted) if field is None else f"{format_field(field)}:{_match(wanted)}"
         case FieldGroup():
-            return f"{_field(node.field)}:({format_query(node.body)})"
+            return f"{format_field(node.field)}:({format_query(node.body)})"
         case And(operands=operands):
             return " AND ".join(_inside(operand, And, Or) for operand in operands)
         case Or(operands=operands):
@@ -103,7 +103,8 @@ def _bound(bound: Bound | None) -> str:
     return bound.text if PLAIN_BOUND.fullmatch(bound.text) else escape(bound.text)
 
 
-def _field(field: Field) -> str:
+def format_field(field: Field) -> str:
+    """Returns the path of a field with what is needed before its special characters."""
     # A dot inside a part is escaped as well: outside it would begin the next part.
     return ".".join(
         "".join(f"\\{char}" if char == "." or char in SPECIAL or char.isspace() else char for char in part)

@@ -15,7 +15,7 @@ from typing import NoReturn, TypeAlias
 
 from hdstore.errors import QuerySyntaxError
 
-__all__ = ["MAX_LENGTH", "MAX_REPEAT", "MAX_SIZE", "parse_regex", "regex_matcher"]
+__all__ = ["MAX_LENGTH", "MAX_REPEAT", "MAX_SIZE", "literals", "parse_regex", "regex_matcher"]
 
 MAX_LENGTH = 1000
 """How long a regular expression may be."""
@@ -270,6 +270,21 @@ def parse_regex(text: str, start: int, end: int) -> Tree:
     if _size(tree) > MAX_SIZE:
         parser.fail(f"The repeats of this regular expression make more than {MAX_SIZE} characters.", start)
     return tree
+
+
+def literals(pattern: str) -> tuple[str, str]:
+    """Returns what each text that a regular expression covers begins with, and the longest piece it surely holds."""
+    runs = [""]
+    open_items = [parse_regex(pattern, 0, len(pattern))]
+    while open_items:
+        item = open_items.pop()
+        if isinstance(item, Seq):
+            open_items += reversed(item.items)
+        elif isinstance(item, Chars) and len(item.ranges) == 1 and item.ranges[0][0] == item.ranges[0][1]:
+            runs[-1] += chr(item.ranges[0][0])
+        else:
+            runs.append("")
+    return runs[0], max(runs, key=len)
 
 
 _SAFE_CHOICES = 64

@@ -1,9 +1,19 @@
-"""Frames to ask questions of."""
+"""Frames to ask questions of, one by one or by the index."""
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from hdstore.codec import complete_ids, decode_frame, encode_frame
+from hdstore.index import Bools, Part, Rows, Segment, VersionRows
+from hdstore.index.building import build_segment
 from hdstore.model import (
     Annotation,
     Box,
@@ -17,6 +27,55 @@ from hdstore.model import (
     SingleFrame,
     Source,
 )
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """Frames of a version and their index; remembers which of them were read."""
+
+    rows: VersionRows
+    frames: dict[str, list[Frame]]
+    read_rows: list[int] = field(default_factory=list)
+
+    @property
+    def alive(self) -> list[Frame]:
+        return [
+            frame
+            for part in self.rows.parts
+            for row, frame in enumerate(self.frames[part.segment.path.name])
+            if part.live is None or part.live[row]
+        ]
+
+    def read(self, segment: Segment, rows: Rows) -> Iterator[Frame]:
+        self.read_rows.extend(rows.tolist())
+        frames = self.frames[segment.path.name]
+        return (frames[row] for row in rows.tolist())
+
+
+MakeIndex = Callable[..., Indexed]
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> MakeIndex:
+    """Returns a function from frames of one or more segments, with marks of those that live, to their index."""
+    names = map(str, itertools.count())
+
+    def make(*segments: Sequence[Frame], live: Sequence[Bools | None] = ()) -> Indexed:
+        parts, held = [], {}
+        for number, given in enumerate(segments):
+            # What is read back from a repository is what was encoded: coordinates are floats then.
+            frames = [decode_frame(encode_frame(complete_ids(frame))) for frame in given]
+            path = tmp_path / next(names)
+            leaves = [frames[i : i + 5] for i in range(0, len(frames), 5)]
+            build_segment(
+                path, [(hashlib.sha1(bytes([i % 256])).hexdigest(), leaf) for i, leaf in enumerate(leaves)]
+            )
+            marks = live[number] if number < len(live) else None
+            parts.append(Part(Segment(path), None if marks is None else np.asarray(marks, np.bool_)))
+            held[path.name] = frames
+        return Indexed(VersionRows("0" * 40, tuple(parts)), held)
+
+    return make
 
 
 @pytest.fixture
