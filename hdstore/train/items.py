@@ -1,0 +1,55 @@
+"""The seam to DataViews: what training asks of one, whoever gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from hdstore.media import Media
+    from hdstore.model import View
+    from hdstore.view import ViewItem
+
+__all__ = ["Items"]
+
+
+class Items(Protocol):
+    """A view bound to where its frames and media lie; ``repository.data_view`` gives one.
+
+    It can be pickled: another process opens the repository anew and reads the same frames in the same order.
+    """
+
+    @property
+    def value(self) -> View:
+        """The view itself."""
+        ...
+
+    @property
+    def content_hash(self) -> str:
+        """The hash of the view's value."""
+        ...
+
+    @property
+    def media(self) -> Media:
+        """Finds the media of its frames on this machine."""
+        ...
+
+    def __len__(self) -> int:
+        """Returns how many items it gives; raises for a view without an end."""
+        ...
+
+    def item(self, position: int) -> ViewItem:
+        """Returns the item at a position."""
+        ...
+
+    def items(self, start: int = 0, worker: int = 0, workers: int = 1) -> Iterator[ViewItem]:
+        """Streams the items from a position on, each ``workers``-th of them beginning with the ``worker``-th."""
+        ...
+
+    def pinned(self) -> Items:
+        """Returns the same view with the commits that its versions are now."""
+        ...
+
+    def with_value(self, value: View) -> Items:
+        """Returns another view over the same repository."""
+        ...
