@@ -18,6 +18,7 @@ import msgspec
 from hdstore.errors import DamagedError, InvalidValueError
 from hdstore.ids import NAMED_ID_PATTERN, content_hash
 from hdstore.model import (
+    Augmentation,
     AugmentationSet,
     Clip,
     FilterBy,
@@ -61,11 +62,13 @@ def normal_view(view: View) -> View:
 
     Raises InvalidValueError naming the field that is wrong.
     """
-    if view.augmentation is not None:
-        # A date or a set among arguments would become a string or a list without a word.
-        for number, one in enumerate(view.augmentation.sets):
-            if isinstance(one, AugmentationSet):
-                check_metadata(one.arguments, f"augmentation.sets[{number}].arguments")
+    if not isinstance(view, View):
+        raise InvalidValueError(f"A view is a value of View, not {type(view).__name__}.")
+    held = view.augmentation.sets if isinstance(view.augmentation, Augmentation) else ()
+    for number, one in enumerate(held if isinstance(held, list | tuple) else ()):
+        if isinstance(one, AugmentationSet):
+            # A date or a set among arguments would become a string or a list without a word.
+            check_metadata(one.arguments, f"augmentation.sets[{number}].arguments")
     try:
         plain = msgspec.to_builtins(view)
     except _FAULTS as error:
