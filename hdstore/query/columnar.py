@@ -29,7 +29,7 @@ from hdstore.query.found import Found
 from hdstore.query.plan import ALWAYS, Among, Ask, Counted, Inverse, Plan, asks, every, plan_of
 from hdstore.query.predicate import test_of
 
-__all__ = ["FrameFilter", "ReadFrames", "compile_filter", "compile_text", "search_text"]
+__all__ = ["FrameFilter", "ReadFrames", "annotation_plan", "compile_filter", "compile_text", "search_text"]
 
 ReadFrames: TypeAlias = Callable[[Segment, Rows], Iterator[Frame]]
 """Yields the frames at some rows of a segment, in the order of the rows."""
@@ -213,7 +213,7 @@ def compile_filter(query: ViewQuery, *, now: datetime | None = None) -> FrameFil
     parts = [_plan_in("frame", query.frame, Scope.FRAME, when)]
     if query.source.strip():
         parts.append(Among(Hop("sources"), _plan_in("source", query.source, Scope.SOURCE, when)))
-    rules = [_annotation_plan(rule, f"rois[{number}].query", when) for number, rule in enumerate(query.rois)]
+    rules = [annotation_plan(rule, f"rois[{number}].query", when) for number, rule in enumerate(query.rois)]
     if query.filter is FilterBy.NO_ROIS:
         parts.append(Inverse(Among(Hop("annotations"), ALWAYS)))
     if query.filter is not FilterBy.RULES:
@@ -230,7 +230,7 @@ def _plan_in(field: str, text: str, scope: Scope, now: Interval) -> Plan:
         raise QuerySyntaxError(f"{field}: {error}", text=text, position=error.position) from error
 
 
-def _annotation_plan(rule: RoiRule, field: str, now: Interval) -> Plan:
+def annotation_plan(rule: RoiRule, field: str, now: Interval) -> Plan:
     """Returns what a rule asks of one annotation."""
     labels = Column((), Scope.ANNOTATION, "label", Kind.TEXTS)
     parts: list[Plan] = [Ask(labels, OneOf(frozenset((label,)))) for label in rule.labels]
