@@ -106,7 +106,9 @@ def _ellipse_mask(ellipse: Ellipse, height: int, width: int) -> Pixels:
     dx = np.arange(left, right)[None, :] + 0.5 - ellipse.cx
     dy = np.arange(top, bottom)[:, None] + 0.5 - ellipse.cy
     cos, sin = math.cos(ellipse.theta), math.sin(ellipse.theta)
-    mask[top:bottom, left:right] = ((dx * cos + dy * sin) / rx) ** 2 + ((dy * cos - dx * sin) / ry) ** 2 < 1
+    with np.errstate(over="ignore"):
+        along, across = (dx * cos + dy * sin) / rx, (dy * cos - dx * sin) / ry
+        mask[top:bottom, left:right] = along * along + across * across < 1
     return mask
 
 
