@@ -115,8 +115,10 @@ class _Check:
         """Checks that a published view says the same in every commit of the catalog."""
         for document in views.values():
             if document.published and self._published.setdefault(document.id, document.view) != document.view:
-                where = f"{document.name} (commit {commit}, views/{document.id}.json)"
-                yield Finding("view", where, "it is published, and was changed afterwards")
+                where = f"{document.name} ({document.id})"
+                yield Finding(
+                    "view", where, f"it is published, but was not always what it is; see commit {commit}"
+                )
 
     def _pins(self, views: dict[str, ViewDocument]) -> Iterator[Finding]:
         """Checks that what living views pin is there, is what they say, and is kept."""

@@ -153,10 +153,11 @@ def _names(datasets: dict[str, DatasetDocument], dataset_id: str, version_id: st
     document = datasets.get(dataset_id)
     if document is None:
         return dataset_id, version_id
-    alike = [d for d in datasets.values() if d.name == document.name and not d.deleted]
-    dataset = document.name if alike == [document] else dataset_id
+    shared = any(d.name == document.name and not d.deleted for i, d in datasets.items() if i != dataset_id)
+    dataset = dataset_id if shared else document.name
     record = document.versions.get(version_id)
     if record is None:
         return dataset, version_id
-    same = [r for r in document.versions.values() if r.name == record.name and not r.deleted]
-    return dataset, record.name if same == [record] else version_id
+    versions = document.versions
+    shared = any(r.name == record.name and not r.deleted for i, r in versions.items() if i != version_id)
+    return dataset, version_id if shared else record.name
