@@ -1,0 +1,191 @@
+"""Frames in segments of an index, without a repository around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from hdstore.index import Part, Rows, Segment, VersionRows
+from hdstore.index.building import build_segment
+from hdstore.model import Annotation, Frame, FrameGroup, Mask, Preview, SingleFrame, Source
+
+__all__ = ["PROPERTIES", "Shelf", "frame_sets", "owners", "values"]
+
+
+class Shelf:
+    """Frames in ``count`` segments, of which a version holds those whose ids do not begin with a dash."""
+
+    def __init__(self, frames: Sequence[Frame], folder: Path | None = None, *, count: int = 2) -> None:
+        folder = folder or Path(mkdtemp(prefix="hdstore-test-"))
+        self.frames = [frame for frame in frames if not frame.id.startswith("-")]
+        self._held: dict[Segment, list[Frame]] = {}
+        self.read_rows = 0
+        parts = []
+        for number in range(count):
+            share = frames[number::count]
+            if share:
+                path = folder / f"segment-{number}"
+                leaves = [(f"{start:040x}", share[start : start + 3]) for start in range(0, len(share), 3)]
+                build_segment(path, leaves)
+                segment = Segment(path)
+                path.unlink()
+                self._held[segment] = [*share]
+                live = np.array([not frame.id.startswith("-") for frame in share])
+                parts.append(Part(segment, None if live.all() else live))
+        self.rows = VersionRows("", tuple(parts))
+
+    def read(self, segment: Segment, rows: Rows) -> Iterator[Frame]:
+        """Yields the frames at these rows, as reading them from a repository does."""
+        self.read_rows += len(rows)
+        return (self._held[segment][row] for row in rows.tolist())
+
+    def at(self, segment: Segment, row: int) -> Frame:
+        """Returns one frame."""
+        return self._held[segment][row]
+
+
+texts = st.sampled_from(
+    ["", "a", "a\0", "ab", "abcdefg", "abcdefgh", "abcdefgh\0i", "犬", "🦀", "\0"]
+) | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+numbers = st.sampled_from([0, -0.0, 0.5, -1, 7, 7.0, 2**31, 1e300, -1e300]) | st.floats(-10, 10)
+scalars = texts | numbers | st.booleans() | st.none()
+nested = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3), max_leaves=4)
+sizes = st.none() | st.integers(0, 3)
+
+_metadata = st.fixed_dictionaries(
+    {},
+    optional={
+        "x": nested,
+        "n": numbers,
+        "s": texts,
+        "few": st.sampled_from(["red", "green", True]),
+        "deep": st.fixed_dictionaries({}, optional={"er": scalars})
+        | st.lists(st.fixed_dictionaries({}, optional={"er": scalars, "0": scalars}), max_size=2),
+        "7": scalars,
+    },
+)
+
+
+@st.composite
+def some_frames(draw: st.DrawFn, frame_id: str) -> Frame:
+    """Returns a frame that has a little of everything, so that values are often equal."""
+    sources = tuple(
+        Source(
+            id=f"{number}",
+            uri=draw(st.sampled_from(["", "root:a/1.jpg", "root:a/2.jpg"])),
+            content_type=draw(st.sampled_from(["", "image/png", "video/mp4"])),
+            height=draw(sizes),
+            width=draw(sizes),
+            metadata=draw(_metadata),
+            masks=tuple(Mask(id=f"{n}", uri=draw(texts), width=draw(sizes)) for n in range(draw(_few))),
+            preview=draw(st.none() | st.builds(Preview, uri=texts, size=sizes)),
+        )
+        for number in range(draw(_few))
+    )
+    annotations = tuple(
+        Annotation(
+            id=f"{number}",
+            labels=tuple(draw(st.lists(st.sampled_from(["cat", "dog", "犬"]), max_size=3))),
+            confidence=draw(st.none() | st.sampled_from([0, 0.25, 0.5, 1])),
+            object_id=draw(st.none() | st.sampled_from(["", "t1", "t2"])),
+            metadata=draw(_metadata),
+        )
+        for number in range(draw(_few))
+    )
+    kind = FrameGroup if len(sources) > 1 else SingleFrame
+    return kind(
+        id=frame_id,
+        blob=draw(st.sampled_from(["", "b"])),
+        context_id=draw(st.sampled_from(["", "clip1", "clip2"])),
+        timestamp=draw(st.none() | st.sampled_from([0, 1, 1.5, -3])),
+        sources=sources,
+        annotations=annotations,
+        metadata=draw(_metadata),
+    )
+
+
+_few = st.integers(0, 2)
+
+
+@st.composite
+def frame_sets(draw: st.DrawFn, most: int = 12) -> list[Frame]:
+    """Returns frames whose ids differ; those that begin with a dash belong to other versions."""
+    ids = st.text(st.sampled_from("-ab\0犬"), min_size=1, max_size=4)
+    found = draw(st.lists(ids, max_size=most, unique=True))
+    return [draw(some_frames(frame_id)) for frame_id in found]
+
+
+def scalars_at(value: Any, *path: str | int) -> list[Any]:
+    """Returns what stands at a path of JSON-like values, as the pages on queries say it."""
+    if not path:
+        if isinstance(value, list):
+            return [found for item in value for found in scalars_at(item)]
+        return [] if value is None or isinstance(value, dict) else [value]
+    key, rest = str(path[0]), path[1:]
+    if isinstance(value, dict):
+        return scalars_at(value[key], *rest) if key in value else []
+    if isinstance(value, list):
+        if key.isdigit():
+            return scalars_at(value[int(key)], *rest) if int(key) < len(value) else []
+        return [found for item in value for found in scalars_at(item, *path)]
+    return []
+
+
+def _given(*values: Any) -> list[Any]:
+    return [value for value in values if value is not None and value != ""]
+
+
+PROPERTIES: dict[str, tuple[Any, Any]] = {
+    "id": (None, lambda f: [f.id]),
+    "blob": (None, lambda f: _given(f.blob)),
+    "context_id": (None, lambda f: _given(f.context)),
+    "timestamp": (None, lambda f: [f.time]),
+    "meta.x": (None, lambda f: scalars_at(f.metadata, "x")),
+    "meta.n": (None, lambda f: scalars_at(f.metadata, "n")),
+    "metadata.s": (None, lambda f: scalars_at(f.metadata, "s")),
+    "meta.few": (None, lambda f: scalars_at(f.metadata, "few")),
+    "meta.deep.er": (None, lambda f: scalars_at(f.metadata, "deep", "er")),
+    "meta.deep.0.er": (None, lambda f: scalars_at(f.metadata, "deep", 0, "er")),
+    "meta.x.0": (None, lambda f: scalars_at(f.metadata, "x", 0)),
+    "meta.7": (None, lambda f: scalars_at(f.metadata, "7")),
+    "meta.none": (None, lambda f: []),
+    "label": ("annotations", lambda a: [*a.labels]),
+    "rois.0.label": (("annotations", 0), lambda a: [*a.labels]),
+    "rois.id": ("annotations", lambda a: [a.id]),
+    "rois.object_id": ("annotations", lambda a: _given(a.object_id)),
+    "confidence": ("annotations", lambda a: _given(a.confidence)),
+    "rois.meta.x": ("annotations", lambda a: scalars_at(a.metadata, "x")),
+    "rois.1.meta.few": (("annotations", 1), lambda a: scalars_at(a.metadata, "few")),
+    "rois.meta.deep.0": ("annotations", lambda a: scalars_at(a.metadata, "deep", 0)),
+    "sources.uri": ("sources", lambda s: _given(s.uri)),
+    "sources.content_type": ("sources", lambda s: _given(s.content_type)),
+    "sources.height": ("sources", lambda s: _given(s.height)),
+    "sources.0.width": (("sources", 0), lambda s: _given(s.width)),
+    "sources.meta.few": ("sources", lambda s: scalars_at(s.metadata, "few")),
+    "sources.masks.uri": ("sources", lambda s: _given(*(mask.uri for mask in s.masks))),
+    "sources.masks.1.width": ("sources", lambda s: _given(*(mask.width for mask in s.masks[1:2]))),
+    "sources.1.preview.uri": (("sources", 1), lambda s: _given(s.preview.uri if s.preview else None)),
+}
+"""Properties by name: whose they are (a frame's, its annotations', one of them), and the values of one owner."""
+
+
+def owners(frame: Frame, name: str) -> list[Any]:
+    """Returns the owners of a property in a frame."""
+    whose, _ = PROPERTIES[name]
+    if whose is None:
+        return [frame]
+    if isinstance(whose, str):
+        return [*getattr(frame, whose)]
+    attribute, index = whose
+    return [*getattr(frame, attribute)[index : index + 1]]
+
+
+def values(frame: Frame, name: str) -> list[Any]:
+    """Returns all values of a property in a frame."""
+    _, get = PROPERTIES[name]
+    return [value for owner in owners(frame, name) for value in get(owner)]
