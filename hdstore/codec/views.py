@@ -64,7 +64,7 @@ def normal_view(view: View) -> View:
     """
     if not isinstance(view, View):
         raise InvalidValueError(f"A view is a value of View, not {type(view).__name__}.")
-    held = view.augmentation.sets if isinstance(view.augmentation, Augmentation) else ()
+    held: Any = view.augmentation.sets if isinstance(view.augmentation, Augmentation) else ()
     for number, one in enumerate(held if isinstance(held, list | tuple) else ()):
         if isinstance(one, AugmentationSet):
             # A date or a set among arguments would become a string or a list without a word.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from pathlib import Path
 
@@ -509,3 +510,18 @@ def test_views_in_files(tmp_path: Path, repository: Repository, draft: DatasetVe
     ):
         with pytest.raises(error, match=said):
             hdstore.read_view_file(tmp_path / name)
+
+
+def test_plain_git_has_what_views_pin(repository: Repository, draft: DatasetVersion, tmp_path: Path) -> None:
+    """The refs are tags, so a clone by git has the commits too, and git finds nothing wrong with them."""
+
+    def git(*arguments: object) -> str:
+        done = subprocess.run(["git", *map(str, arguments)], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    repository.create_view("train", CURRENT).publish()
+    git("clone", "--quiet", repository.hds, tmp_path / "plain")
+    assert git("-C", tmp_path / "plain", "tag").split() == [f"keep/{draft.commit}"]
+    assert "train" in next((tmp_path / "plain" / "views").iterdir()).read_text()
+    git("-C", repository.hds, "fsck", "--strict")
