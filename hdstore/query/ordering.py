@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hdstore.errors import InvalidInputError
 from hdstore.index import Rows, Segment, VersionRows
 from hdstore.model import Frame
-from hdstore.query.arranging import Key, Positions, arrange, window
+from hdstore.query.arranging import Positions, arrange, window
 from hdstore.query.columnar import ReadFrames
 from hdstore.query.found import Found
 from hdstore.query.properties import as_found, property_of
@@ -150,16 +150,12 @@ class Ordered:
     def _keys(self) -> tuple[SortKey, ...]:
         return (*self._own_keys, *(column_key(self.found, name) for name in _TIES))
 
-    @cached_property
-    def _parts(self) -> tuple[Key, ...]:
-        return tuple(part for key in self._keys for part in key.parts)
-
     # All of it
 
     @cached_property
     def positions(self) -> Positions:
         """All frames in order, by their positions among those that were found, segment after segment."""
-        return arrange(np.arange(len(self)), self._parts)[0]
+        return arrange(np.arange(len(self)), self._keys)[0]
 
     @cached_property
     def numbers(self) -> Rows:
@@ -202,7 +198,7 @@ class Ordered:
             positions = self.positions[start:end]
         else:
             self._selected += 1
-            positions = window(np.arange(len(self)), self._parts, start, end)
+            positions = window(np.arange(len(self)), self._keys, start, end)
         more = len(positions) > 0 and end < len(self)
         return Page(
             segments=self.segments,

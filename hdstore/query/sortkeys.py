@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdstore.index import Bools, Floats, Kind, Rows, Segment, Texts
-from hdstore.query.arranging import Key, NumberKey, Pile, Positions, TextKey, arrange
+from hdstore.query.arranging import Key, NumberKey, Pile, Positions, TextKey, Values, arrange
 from hdstore.query.columnar import ReadFrames
 from hdstore.query.found import Found
 from hdstore.query.properties import Held, Property, values_in
@@ -78,18 +78,24 @@ class SortKey:
 
     # Comparing positions
 
+    def values(self, step: int, positions: Positions) -> Values | None:
+        """Returns the numbers to compare at a step: classes, numbers, then strings; each only where there are some."""
+        for plain in self._plain:
+            if step == 0:
+                return plain[positions]
+            step -= 1
+        return self._text_key.values(step, positions) if self._spans else None
+
     @cached_property
-    def parts(self) -> list[Key]:
-        """What positions are compared by, one after the other."""
-        found: list[Key] = []
+    def _plain(self) -> list[Values]:
+        found: list[Values] = []
         if not isinstance(self._classes, int):
-            found.append(NumberKey(self._rank[self._classes]))
+            found.append(self._rank[self._classes])
         if self._numbers is not None:
-            found.append(NumberKey(-self._numbers if self._descending else self._numbers))
-        if self._spans:
-            found.append(self._text_key())
+            found.append(-self._numbers if self._descending else self._numbers)
         return found
 
+    @cached_property
     def _text_key(self) -> Key:
         if sum(len(span.texts) for span in self._spans) * 4 <= self._count:
             return NumberKey(self._ranks())
@@ -207,7 +213,8 @@ def column_key(found: Found, name: str) -> SortKey:
     begin = 0
     for segment, rows in found.parts:
         column = segment.text(name)
-        spans.append(Span(slice(begin, begin + len(rows)), column.codes[rows], column.texts))
+        codes = column.codes if len(rows) == segment.count("frame") else column.codes[rows]
+        spans.append(Span(slice(begin, begin + len(rows)), codes, column.texts))
         begin += len(rows)
     return SortKey(count, TEXT, spans=spans)
 
