@@ -9,7 +9,7 @@ from hdstore.train.arrow import Exported, to_arrow, to_daft, to_parquet, to_ray
 from hdstore.train.items import Items
 from hdstore.train.lines import to_json, to_jsonl
 from hdstore.train.params import Param, ml_params
-from hdstore.train.split import Split, Splitter, assign, split
+from hdstore.train.split import Split, Splitter, assign, split, write_split
 
 __all__ = [
     "Exported",
@@ -26,4 +26,5 @@ __all__ = [
     "to_jsonl",
     "to_parquet",
     "to_ray",
+    "write_split",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,14 @@ from hdstore.codec import encode_view
 from hdstore.model import Progress
 from hdstore.train.extras import need
 from hdstore.train.inference import Inference
+from hdstore.train.items import item_count
 from hdstore.train.rows import row_of, schema_of
 from hdstore.train.writing import new_file
 
 if TYPE_CHECKING:
     from hdstore.media import Media
     from hdstore.train.items import Items
+    from hdstore.view import ViewItem
 
 __all__ = ["Exported", "to_arrow", "to_daft", "to_parquet", "to_ray"]
 
@@ -38,22 +41,30 @@ class Exported:
     untyped: tuple[str, ...] = ()
 
 
-def to_arrow(view: Items, *, local_paths: bool = False, progress: Progress | None = None) -> Any:
+def to_arrow(
+    view: Items, *, limit: int | None = None, local_paths: bool = False, progress: Progress | None = None
+) -> Any:
     """Returns a ``pyarrow.RecordBatchReader`` over the frames of a view, which makes batches as they are read.
 
     The view is pinned first; its value, hash and pins stand in the schema's metadata. Columns are described in
-    ``docs/training.md``. ``local_paths`` adds where the first source of each frame lies on this machine.
+    ``docs/training.md``. ``local_paths`` adds where the first source of each frame lies on this machine. ``limit``
+    ends after so many rows.
 
     Raises:
         MissingPackageError: pyarrow is not installed.
         MediaError: with ``local_paths``, a file was changed since it was linked.
     """
-    table = _Table(view, local_paths=local_paths, progress=progress)
+    table = _Table(view, limit=limit, local_paths=local_paths, progress=progress)
     return need("pyarrow", extra="arrow").RecordBatchReader.from_batches(table.schema, table.batches())
 
 
 def to_parquet(
-    view: Items, path: str | Path, *, local_paths: bool = False, progress: Progress | None = None
+    view: Items,
+    path: str | Path,
+    *,
+    limit: int | None = None,
+    local_paths: bool = False,
+    progress: Progress | None = None,
 ) -> Exported:
     """Writes the frames of a view to a Parquet file, over what is at ``path``; its folder is made.
 
@@ -66,7 +77,7 @@ def to_parquet(
     """
     target = Path(path)
     parquet = need("pyarrow.parquet", extra="arrow")
-    table = _Table(view, local_paths=local_paths, progress=progress)
+    table = _Table(view, limit=limit, local_paths=local_paths, progress=progress)
     with (
         new_file(target) as stream,
         parquet.ParquetWriter(stream, table.schema, compression="zstd") as writer,
@@ -92,15 +103,18 @@ def to_daft(view: Items, *, local_paths: bool = False) -> Any:
 class _Table:
     """The rows of one view, gone through twice: for the schema, then for the batches."""
 
-    def __init__(self, view: Items, *, local_paths: bool, progress: Progress | None) -> None:
+    def __init__(
+        self, view: Items, *, limit: int | None, local_paths: bool, progress: Progress | None
+    ) -> None:
         self._view = view.pinned()
+        self._limit = limit
         self._media: Media | None = view.media if local_paths else None
         self._progress = progress
-        self._total = len(self._view)
+        self._total = item_count(self._view, limit)
         self.rows = 0
         self.rois = 0
         seen = Inference()
-        for done, item in enumerate(self._view.items()):
+        for done, item in enumerate(self._items()):
             seen.add(item.frame)
             self._tell("Looking at frames", done)
         self.columns = seen.columns()
@@ -111,7 +125,7 @@ class _Table:
         pa = need("pyarrow", extra="arrow")
         rows: list[dict[str, Any]] = []
         rois = 0
-        for item in self._view.items():
+        for item in self._items():
             rows.append(row_of(item, self.columns, self._media))
             rois += len(item.frame.annotations)
             self._tell("Writing rows", self.rows + len(rows))
@@ -122,6 +136,9 @@ class _Table:
             yield self._batch(pa, rows, rois)
         if self._progress is not None:
             self._progress("Writing rows", self.rows, self._total)
+
+    def _items(self) -> Iterator[ViewItem]:
+        return islice(self._view.items(), self._total)
 
     def _batch(self, pa: Any, rows: list[dict[str, Any]], rois: int) -> Any:
         self.rows += len(rows)
@@ -135,8 +152,9 @@ class _Table:
 
     def _about(self) -> dict[str, str]:
         value = self._view.value
-        return {
+        about = {
             "hdstore.view": encode_view(value).decode(),
             "hdstore.view_hash": self._view.content_hash,
             "hdstore.pins": json.dumps(value.pins, sort_keys=True),
         }
+        return about if self._limit is None else {**about, "hdstore.limit": str(self._limit)}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hdstore.model import View
     from hdstore.view import ViewItem
 
-__all__ = ["Items"]
+__all__ = ["Items", "item_count"]
 
 
 class Items(Protocol):
@@ -53,3 +53,11 @@ class Items(Protocol):
     def with_value(self, value: View) -> Items:
         """Returns another view over the same repository."""
         ...
+
+
+def item_count(view: Items, limit: int | None) -> int:
+    """Returns how many items a view gives up to a limit; one without an end needs a limit."""
+    iteration = view.value.iteration
+    if limit is not None and iteration.infinite and iteration.limit is None:
+        return limit
+    return len(view) if limit is None else min(len(view), limit)

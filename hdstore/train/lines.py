@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hdstore.codec import frame_to_builtins, view_to_builtins
 from hdstore.model import Progress
+from hdstore.train.items import item_count
 from hdstore.train.writing import new_file
 
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ def _line(item: ViewItem) -> bytes:
 
 def _items(view: Items, limit: int | None, progress: Progress | None) -> Iterator[ViewItem]:
     """Yields the items; a view without an end needs a limit."""
-    total = limit if view.value.iteration.infinite and limit is not None else len(view)
-    total = total if limit is None else min(total, limit)
+    total = item_count(view, limit)
     done = 0
     for done, item in enumerate(islice(view.items(), total), 1):
         yield item

@@ -43,8 +43,8 @@ class DetectionLoader:
     - ``image_id`` the item's position, ``frame_id``, and ``annotation_ids``, a list of n strings.
 
     Labels that the view gives no number (-1) are left out. ``source`` names which source of a frame group is meant,
-    else the first. ``tv_tensors`` says whether images, boxes, masks and keypoints come as torchvision's classes, so that its
-    ``v2`` transforms move them together; None: where torchvision is installed.
+    else the first. ``tv_tensors`` says whether images, boxes, masks and keypoints come as torchvision's classes, so
+    that its ``v2`` transforms move them together; None: where torchvision is installed.
     """
 
     masks: bool = False

@@ -79,8 +79,8 @@ def log_view(view: Items, *, name: str | None = None, context: str = "training")
     """Logs a view with the active run of MLflow (one is begun where there is none), and returns the parameters.
 
     The run gets the pinned view as an input dataset (``name``, else the names of its datasets; the beginning of its
-    hash is the digest), its parameters as ``ml_params`` gives them, and all of it as the artifact ``view.json``. Parameters
-    longer than MLflow keeps stand in the artifact alone.
+    hash is the digest), its parameters as ``ml_params`` gives them, and all of it as the artifact ``view.json``.
+    Parameters longer than MLflow keeps stand in the artifact alone.
     """
     pinned = view.pinned()
     value, content_hash = pinned.value, pinned.content_hash

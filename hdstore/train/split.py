@@ -18,17 +18,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hdstore.errors import InvalidValueError
 from hdstore.ids import content_hash
-from hdstore.model import Frame, FrameGroup, Metadata, Progress, SingleFrame
+from hdstore.model import Changes, Frame, FrameGroup, Metadata, Progress, SingleFrame, replace
 from hdstore.query.lexer import split_path
 
 if TYPE_CHECKING:
+    from hdstore.version import VersionState
     from hdstore.view import ViewItem
 
-__all__ = ["Split", "Splitter", "assign", "split"]
+__all__ = ["Split", "Splitter", "assign", "split", "write_split"]
 
 _EVERY = 1000
 
@@ -37,17 +38,38 @@ _EVERY = 1000
 class Split:
     """Which frames fell into which share.
 
-    ``positions`` has, by the name of the share, the places of its frames in what was split, counted from 0, ascending;
+    All maps are by the name of the share. ``positions`` has the places of its frames in what was split, counted from 0,
+    ascending; ``frames`` their datasets and ids in the same order (the dataset is "" where plain frames were split);
     ``groups`` how many keys fell into it.
     """
 
     positions: dict[str, list[int]]
+    frames: dict[str, list[tuple[str, str]]]
     groups: dict[str, int]
 
     @property
     def counts(self) -> dict[str, int]:
         """How many frames fell into each share."""
         return {name: len(places) for name, places in self.positions.items()}
+
+
+class Draft(Protocol):
+    """A version whose frames can be changed."""
+
+    def state(self) -> VersionState:
+        """Returns what it holds now."""
+        ...
+
+    def add_frames(
+        self,
+        frames: Iterable[Frame],
+        *,
+        message: str | None = None,
+        base: str | None = None,
+        progress: Progress | None = None,
+    ) -> Changes:
+        """Replaces frames as one commit, unless somebody saved the draft since ``base``."""
+        ...
 
 
 class Splitter:
@@ -81,6 +103,35 @@ class Splitter:
         """Returns the share of a frame; raises InvalidValueError naming a frame that has no key."""
         return self.assign(self._key(frame))
 
+    def split(
+        self,
+        frames: Iterable[Frame | ViewItem],
+        *,
+        total: int | None = None,
+        progress: Progress | None = None,
+    ) -> Split:
+        """Returns which frames of a view, a version or any iterable fall into which share.
+
+        Raises:
+            InvalidValueError: a frame has no key.
+        """
+        positions: dict[str, list[int]] = {name: [] for name in self.shares}
+        names: dict[str, list[tuple[str, str]]] = {name: [] for name in self.shares}
+        groups: dict[str, set[str]] = {name: set() for name in self.shares}
+        done = 0
+        for done, (dataset, frame) in enumerate(_frames(frames), 1):
+            key = self.key(frame)
+            name = self.assign(key)
+            positions[name].append(done - 1)
+            names[name].append((dataset, frame.id))
+            groups[name].add(key)
+            if progress is not None and done % _EVERY == 0:
+                progress("Splitting frames", done, total)
+        if progress is not None:
+            progress("Splitting frames", done, done)
+        counts = {name: len(keys) for name, keys in groups.items()}
+        return Split(positions=positions, frames=names, groups=counts)
+
 
 def assign(key: str, shares: Mapping[str, float], salt: str = "") -> str:
     """Returns the name of the share that a key falls into; see the module for how."""
@@ -100,25 +151,44 @@ def split(
     Raises:
         InvalidValueError: the shares are wrong, or a frame has no key of the kind that ``by`` asks for.
     """
-    splitter = Splitter(shares, by=by, salt=salt)
-    positions: dict[str, list[int]] = {name: [] for name in splitter.shares}
-    seen: dict[str, set[str]] = {name: set() for name in splitter.shares}
-    place = -1
-    for place, frame in enumerate(_frames(frames)):
-        key = splitter.key(frame)
-        name = splitter.assign(key)
-        positions[name].append(place)
-        seen[name].add(key)
-        if progress is not None and place % _EVERY == 0:
-            progress("Splitting frames", place, None)
-    if progress is not None:
-        progress("Splitting frames", place + 1, place + 1)
-    return Split(positions=positions, groups={name: len(keys) for name, keys in seen.items()})
+    return Splitter(shares, by=by, salt=salt).split(frames, progress=progress)
 
 
-def _frames(frames: Iterable[Frame | ViewItem]) -> Iterator[Frame]:
+def write_split(
+    draft: Draft, splitter: Splitter, key: str, *, progress: Progress | None = None
+) -> tuple[Split, Changes]:
+    """Writes into the metadata of a draft's frames, under ``key``, which share each fell into, as one commit.
+
+    A view over the version then asks for ``meta.KEY:train``. Frames added later have no such key until this is done
+    again, which leaves those that have it as they are.
+
+    Raises:
+        InvalidValueError: a frame has no key to split by, or ``key`` is what is split by.
+        ReadOnlyError: the version is published.
+        ConflictError: somebody saved the draft meanwhile; nothing was changed.
+    """
+    if splitter.by.removeprefix("meta.").partition(".")[0] == key:
+        raise InvalidValueError(
+            f"Splitting by {splitter.by} can not write to meta.{key}; choose another key."
+        )
+    state = draft.state()
+    found = splitter.split(state.frames(), total=len(state), progress=progress)
+    changed = (
+        replace(frame, metadata={**frame.metadata, key: share})
+        for frame in state.frames()
+        if frame.metadata.get(key) != (share := splitter.share(frame))
+    )
+    parts = ", ".join(splitter.shares)
+    message = f"Split the frames into {parts} by {splitter.by}"
+    return found, draft.add_frames(changed, message=message, base=state.commit, progress=progress)
+
+
+def _frames(frames: Iterable[Frame | ViewItem]) -> Iterator[tuple[str, Frame]]:
     for one in frames:
-        yield one if isinstance(one, SingleFrame | FrameGroup) else one.frame
+        if isinstance(one, SingleFrame | FrameGroup):
+            yield "", one
+        else:
+            yield one.dataset, one.frame
 
 
 def _checked(shares: Mapping[str, float]) -> dict[str, float]:

@@ -210,7 +210,7 @@ class _Maker:
             if not mask_id or mask.id == mask_id:
                 return mask
         raise MediaError(
-            f"An annotation of frame {self._frame.id!r} names mask {mask_id!r}, which source {self._source.id!r} has not."
+            f"An annotation of frame {self._frame.id!r} names mask {mask_id!r}, but its source has no such mask."
         )
 
     def _load(self, mask: Mask) -> NDArray[np.int64]:

@@ -226,7 +226,7 @@ class FrameStream(torch.utils.data.IterableDataset):
         """
         if self._sample.on_error == "skip":
             raise InvalidValueError(
-                "Where items are skipped, a number of batches does not tell where the stream stood; keep its state_dict."
+                "Where items are skipped, batches do not tell where the stream stood; keep its state_dict."
             )
         every, more = divmod(batches, max(workers, 1))
         given = {worker: every + (worker < more) for worker in range(max(workers, 1))}
