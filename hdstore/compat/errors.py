@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hdstore.errors import AlreadyExistsError, NotFoundError
+from hdstore.errors import AlreadyExistsError, MediaError, NotFoundError
 
-__all__ = ["ExistsError", "HyperDatasetWarning", "MissingError"]
+__all__ = ["ExistsError", "HyperDatasetWarning", "MissingError", "UnreadableError"]
 
 
 class MissingError(NotFoundError, ValueError):
@@ -13,6 +13,10 @@ class MissingError(NotFoundError, ValueError):
 
 class ExistsError(AlreadyExistsError, ValueError):
     """What should be made, with ``raise_if_exists``, is there already."""
+
+
+class UnreadableError(MediaError, ValueError):
+    """There is no local file for a source, preview or mask."""
 
 
 class HyperDatasetWarning(UserWarning):

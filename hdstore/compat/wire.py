@@ -12,7 +12,7 @@ from typing import Any
 
 from hdstore.compat.coordinates import fixed, flat_points, rings
 from hdstore.errors import InvalidValueError
-from hdstore.geometry import SEPARATOR, join_rings
+from hdstore.geometry import SEPARATOR, box_corners, join_rings
 from hdstore.model import (
     Annotation,
     Box,
@@ -59,7 +59,7 @@ _TAGS: dict[type[Any], str] = {
     Rle: "rle",
     type(None): "im",
 }
-_OWN_KEYS = frozenset({TYPE, "_id", "_visibility", "_skeleton", "_rle", "_rings", "_metadata"})
+_OWN_KEYS = frozenset({TYPE, "_box", "_id", "_visibility", "_skeleton", "_rle", "_rings", "_metadata"})
 
 
 def tag_of(geometry: Geometry | None) -> str:
@@ -67,8 +67,11 @@ def tag_of(geometry: Geometry | None) -> str:
     return _TAGS[type(geometry)]
 
 
-def roi_to_dict(annotation: Annotation) -> dict[str, Any]:
-    """Returns an annotation as an ROI."""
+def roi_to_dict(annotation: Annotation, *, corners: bool = False) -> dict[str, Any]:
+    """Returns an annotation as an ROI.
+
+    With ``corners`` a box is written as its four corners, as the newer SDK does; its own numbers lie beside them.
+    """
     roi: dict[str, Any] = {"id": annotation.id, "label": list(annotation.labels)}
     if annotation.confidence is not None:
         roi["confidence"] = annotation.confidence
@@ -76,6 +79,8 @@ def roi_to_dict(annotation: Annotation) -> dict[str, Any]:
         roi["sources"] = list(annotation.sources)
     own: dict[str, Any] = {TYPE: tag_of(annotation.geometry)}
     _write_geometry(annotation.geometry, roi, own)
+    if corners and isinstance(annotation.geometry, Box):
+        own["_box"], roi["poly"] = roi["poly"], _corners(roi["poly"])
     if annotation.object_id is not None:
         own["_id"] = annotation.object_id
     metadata = copy.deepcopy(annotation.metadata)
@@ -157,7 +162,9 @@ def _read_geometry(roi: Mapping[str, Any], own: Mapping[str, Any]) -> Geometry |
             frozen = tuple(tuple(ring) for ring in found)
             return Polygon(rings=frozen) if tag == "p2d" else Polygon3D(rings=frozen)
         case "b2d":
-            return _read_box(poly, what)
+            own_box = fixed(own["_box"], what, 4, 5) if "_box" in own else []
+            # Corners that were changed since say where the box lies now.
+            return _read_box(own_box if own_box and _corners(own_box) == list(poly or ()) else poly, what)
         case "elp":
             cx, cy, rx, ry, theta = fixed(poly, what, 5)
             return Ellipse(cx=cx, cy=cy, rx=rx, ry=ry, theta=theta)
@@ -183,6 +190,12 @@ def _read_geometry(roi: Mapping[str, Any], own: Mapping[str, Any]) -> Geometry |
             return None
 
 
+def _corners(numbers: Sequence[float]) -> list[float]:
+    x, y, w, h, *angle = numbers
+    corners = box_corners(x, y, w, h, angle=angle[0] if angle else None)
+    return [number for corner in corners for number in corner]
+
+
 def _read_box(poly: Any, what: str) -> Geometry:
     numbers = fixed(poly, what, 4, 5, 8)
     if len(numbers) == 8:
@@ -203,7 +216,7 @@ def _read_rle(value: Any) -> Rle:
     return Rle(counts=counts if isinstance(counts, str) else tuple(counts), height=height, width=width)
 
 
-def frame_to_dict(frame: Frame) -> dict[str, Any]:
+def frame_to_dict(frame: Frame, *, corners: bool = False) -> dict[str, Any]:
     """Returns a frame as a dict; ``context_id`` and ``timestamp`` are its first source's if none was given."""
     plain: dict[str, Any] = {
         "id": frame.id,
@@ -212,7 +225,7 @@ def frame_to_dict(frame: Frame) -> dict[str, Any]:
         "timestamp": frame.time,
         "meta": copy.deepcopy(frame.metadata),
         "sources": [_source_to_dict(source) for source in frame.sources],
-        "rois": [roi_to_dict(annotation) for annotation in frame.annotations],
+        "rois": [roi_to_dict(annotation, corners=corners) for annotation in frame.annotations],
     }
     if frame.blob:
         plain["blob"] = frame.blob
