@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from hdstore.codec import decode_frame
-from hdstore.errors import EditConflictError
+from hdstore.errors import ConflictError, EditConflictError
 from hdstore.ids import frame_key
 from hdstore.model import (
     Changes,
@@ -65,12 +65,21 @@ def save_batch(
     message: str,
     schema: Callable[[Schema], Schema] | None = None,
     metadata: Callable[[Metadata], Metadata] | None = None,
+    base: str | None = None,
     progress: Progress | None = None,
 ) -> Changes:
-    """Writes a batch of frames to a draft as one commit; ``schema`` and ``metadata`` say what becomes of those."""
+    """Writes a batch of frames to a draft as one commit; ``schema`` and ``metadata`` say what becomes of those.
+
+    ``base`` is the commit at which the caller read what the batch replaces: ConflictError when the draft moved since.
+    """
     ref = draft_ref(dataset_id, version_id)
     with core.refs.lock(ref):
         state = VersionState(core.objects, core.draft_tip(dataset_id, version_id))
+        if base not in (None, state.commit):
+            raise ConflictError(
+                f"Somebody else saved {core.path_of(dataset_id, version_id)} since its frames were read; nothing was"
+                " changed, so do it again."
+            )
         document, new_schema = state.document, state.schema
         if metadata is not None:
             document = replace(document, metadata=metadata(document.metadata))
