@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
-from hdstore.cli.commands import (
-    annotating,
-    checking,
-    datasets,
-    files,
-    frames,
-    history,
-    remotes,
-    roots,
-    starting,
-    versions,
-)
 from hdstore.cli.opening import Settings
 from hdstore.cli.output import print_raw
-from hdstore.cli.registry import group
+from hdstore.cli.registry import LateGroup, group
 
 __all__ = ["app"]
 
+
+class _Commands(LateGroup):
+    modules: ClassVar = {
+        "init": "starting",
+        "demo": "starting",
+        "gui": "starting",
+        "import": "files",
+        "export": "files",
+        "log": "history",
+        "query": "history",
+        "diff": "history",
+        "clone": "remotes",
+        "push": "remotes",
+        "pull": "remotes",
+        "fsck": "checking",
+        "gc": "checking",
+        "dataset": "datasets",
+        "version": "versions",
+        "frame": "frames",
+        "remote": "remotes",
+        "root": "roots",
+    }
+
+
 app = group(
-    "Git for dataset metadata: version, diff, query and annotate computer-vision datasets.", completion=True
+    "Git for dataset metadata: version, diff, query and annotate computer-vision datasets.",
+    completion=True,
+    cls=_Commands,
 )
 
 
@@ -64,16 +78,3 @@ def _settings(
     A version is named DATASET/VERSION, by names or ids; a slash inside a name is written %2F.
     """
     context.obj = Settings(folder=folder, trusted=trusted)
-
-
-starting.add_to(app)
-app.add_typer(datasets.app, name="dataset")
-files.add_to(app)
-app.add_typer(versions.app, name="version")
-annotating.add_to(versions.app)
-app.add_typer(frames.app, name="frame")
-history.add_to(app)
-remotes.add_to(app)
-app.add_typer(remotes.app, name="remote")
-app.add_typer(roots.app, name="root")
-checking.add_to(app)

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-
 from hdstore.cli.output import note, visible
 from hdstore.errors import (
     AmbiguousNameError,
@@ -49,6 +47,8 @@ def hints(error: HdstoreError) -> list[str]:
 
 
 def _caret(error: QuerySyntaxError) -> list[str]:
+    from rich.cells import cell_len
+
     before = visible(error.text[: error.position])
     return [f"  {visible(error.text)}", f"  {' ' * cell_len(before)}^"]
 

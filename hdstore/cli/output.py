@@ -10,12 +10,12 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# rich is loaded by what draws: many commands print a line or two, and it takes longer than they do.
 
 __all__ = [
     "OutputClosedError",
@@ -44,16 +44,12 @@ class OutputClosedError(Exception):
     """Whoever read the output closed it."""
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> NoReturn:
-        """Leaves it to ``main`` to end the program, instead of ending it here."""
-        raise OutputClosedError
-
-
 def console(*, err: bool = False) -> Console:
     """Returns a console on standard output or standard error as it stands now, which pipes replace."""
+    from hdstore.cli.consoles import OwnConsole
+
     stream: TextIO = sys.stderr if err else sys.stdout
-    return _Console(
+    return OwnConsole(
         file=stream,
         width=None if stream.isatty() else _WIDE,
         highlight=False,
@@ -70,9 +66,15 @@ def visible(text: str) -> str:
 
 def print_raw(text: str) -> None:
     """Writes text as it is, and a newline."""
+    _write(sys.stdout, text)
+
+
+def _write(stream: TextIO, text: str, *, at_once: bool = False) -> None:
     try:
-        sys.stdout.write(text)
-        sys.stdout.write("\n")
+        stream.write(text)
+        stream.write("\n")
+        if at_once:
+            stream.flush()
     except BrokenPipeError as error:
         raise OutputClosedError from error
 
@@ -95,6 +97,10 @@ def print_table(
     headers: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()
 ) -> None:
     """Prints a table; the columns named in ``right`` are aligned to the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
     for header in headers:
         table.add_column(header, justify="right" if header in right else "left", overflow="fold")
@@ -105,6 +111,9 @@ def print_table(
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     """Prints names and values in two columns; what is empty is left out."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -116,12 +125,12 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
 
 def say(text: str) -> None:
     """Prints one sentence for people on standard output."""
-    console().print(Text(visible(text)), soft_wrap=True)
+    _write(sys.stdout, visible(text), at_once=True)
 
 
 def note(text: str) -> None:
     """Prints one sentence for people on standard error, beside the output."""
-    console(err=True).print(Text(visible(text)))
+    _write(sys.stderr, visible(text), at_once=True)
 
 
 def count(number: int, noun: str) -> str:

@@ -8,10 +8,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from hdstore.cli.output import console, note, visible
 from hdstore.errors import CancelledError, HdstoreError
-from hdstore.model.progress import Progress
+
+if TYPE_CHECKING:
+    from hdstore.model import Progress
 
 __all__ = ["working"]
 

@@ -55,7 +55,9 @@ def walk() -> Iterator[tuple[str, TyperCommand]]:
 
 
 def _walk(prefix: str, group: TyperGroup) -> Iterator[tuple[str, TyperCommand]]:
-    for name, command in group.commands.items():
+    context = group.make_context(prefix, [], resilient_parsing=True)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, TyperGroup):
             yield from _walk(f"{prefix} {name}", command)
         else:

@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, ClassVar, TypeVar
 
 import typer
+from typer.main import get_group
 
-__all__ = ["command", "group"]
+from hdstore.cli.light import LightCommand, LightGroup
+
+__all__ = ["LateGroup", "command", "group"]
 
 _C = TypeVar("_C", bound=Callable[..., None])
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
-def group(help_text: str, *, completion: bool = False) -> typer.Typer:
+class LateGroup(LightGroup):
+    """A group whose commands are loaded when they are called, and all of them when they are listed."""
+
+    modules: ClassVar[Mapping[str, str]] = {}
+    """The module below ``hdstore.cli.commands`` whose ``add_to`` adds each command, in the order of the help."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Returns the names of all commands; loads none."""
+        return [*self.modules]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Returns a command, or None; where there is none, what it may have meant is looked for among all."""
+        module = self.modules.get(cmd_name)
+        for missing in self.modules.values() if module is None else (module,):
+            self._load(missing)
+        return self.commands.get(cmd_name)
+
+    def _load(self, module: str) -> None:
+        if any(module == self.modules[name] for name in self.commands):
+            return
+        loaded = group("")
+        import_module(f"hdstore.cli.commands.{module}").add_to(loaded)
+        self.commands.update(get_group(loaded).commands)
+
+
+def group(help_text: str, *, completion: bool = False, cls: type[LightGroup] = LightGroup) -> typer.Typer:
     """Returns an empty group of commands; ``completion`` adds the options that install completion."""
     return typer.Typer(
+        cls=cls,
         help=help_text,
         no_args_is_help=True,
         add_completion=completion,
@@ -31,4 +61,4 @@ def command(app: typer.Typer, name: str, *, example: str) -> Callable[[_C], _C]:
 
     ``example`` is a command line that works; the help shows it at its end and the reference prints it.
     """
-    return app.command(name, epilog=f"Example: {example}", context_settings=_SETTINGS)
+    return app.command(name, cls=LightCommand, epilog=f"Example: {example}", context_settings=_SETTINGS)

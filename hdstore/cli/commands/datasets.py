@@ -13,7 +13,7 @@ from hdstore.cli.prompts import Yes, confirm_deletion
 from hdstore.cli.registry import command, group
 from hdstore.errors import ReadOnlyError
 
-__all__ = ["app"]
+__all__ = ["add_to"]
 
 app = group("Make, list, rename, tag and delete datasets.")
 
@@ -133,3 +133,8 @@ def delete(
             error.add_note("Add --all-versions for drafts that hold frames, --force for published versions.")
             raise
         say(f"Deleted dataset {named}")
+
+
+def add_to(root: typer.Typer) -> None:
+    """Adds the group to the app."""
+    root.add_typer(app, name="dataset")

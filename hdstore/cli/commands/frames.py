@@ -16,7 +16,7 @@ from hdstore.cli.prompts import Yes, confirm_deletion
 from hdstore.cli.registry import command, group
 from hdstore.errors import InvalidInputError, NotFoundError
 
-__all__ = ["app"]
+__all__ = ["add_to"]
 
 app = group("List, show, edit and delete the frames of a version.")
 
@@ -109,3 +109,8 @@ def delete(
         with writing(version), working() as progress:
             changes = version.delete_frames(ids, progress=progress)
         say(f"Deleted {count(changes.removed, 'frame')} from {version.path} in commit {changes.after[:10]}")
+
+
+def add_to(root: typer.Typer) -> None:
+    """Adds the group to the app."""
+    root.add_typer(app, name="frame")

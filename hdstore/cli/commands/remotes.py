@@ -15,7 +15,7 @@ from hdstore.cli.registry import command, group
 if TYPE_CHECKING:
     from hdstore.sync import SyncReport
 
-__all__ = ["add_to", "app"]
+__all__ = ["add_to"]
 
 app = group("Add, list and remove remotes: other repositories to push to and pull from.")
 
@@ -94,8 +94,9 @@ def remove(context: typer.Context, name: NewRemote) -> None:
         say(f"Removed remote {name}")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Adds the commands that stand outside the group."""
-    command(app, "clone", example="hdstore clone ssh://example.org/srv/photos photos")(clone)
-    command(app, "push", example="hdstore push")(push)
-    command(app, "pull", example="hdstore pull origin")(pull)
+def add_to(root: typer.Typer) -> None:
+    """Adds the group, and the commands that stand outside it, to the app."""
+    command(root, "clone", example="hdstore clone ssh://example.org/srv/photos photos")(clone)
+    command(root, "push", example="hdstore push")(push)
+    command(root, "pull", example="hdstore pull origin")(pull)
+    root.add_typer(app, name="remote")

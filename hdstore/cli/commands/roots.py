@@ -11,7 +11,7 @@ from hdstore.cli.opening import AsJson, open_repository
 from hdstore.cli.output import print_json, print_table, say
 from hdstore.cli.registry import command, group
 
-__all__ = ["app"]
+__all__ = ["add_to"]
 
 app = group("Add, list and remove roots: named places of this machine where linked media lie.")
 
@@ -51,3 +51,8 @@ def remove(context: typer.Context, name: RootName) -> None:
     with open_repository(context) as repository:
         repository.roots.remove(name)
         say(f"Removed root {name}")
+
+
+def add_to(root: typer.Typer) -> None:
+    """Adds the group to the app."""
+    root.add_typer(app, name="root")

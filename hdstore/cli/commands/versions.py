@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hdstore.cli.commands import annotating
 from hdstore.cli.describe import version_json
 from hdstore.cli.failures import child_hint, writing
 from hdstore.cli.opening import AsJson, DatasetName, VersionPath, open_repository
@@ -17,7 +18,7 @@ from hdstore.errors import AmbiguousNameError, InvalidInputError, ReadOnlyError
 if TYPE_CHECKING:
     from hdstore.repository import Dataset, DatasetVersion, Repository
 
-__all__ = ["app"]
+__all__ = ["add_to"]
 
 app = group("List, make, snapshot, publish, describe and delete versions.")
 
@@ -177,3 +178,11 @@ def delete(
             error.add_note("Add --force to delete a published version.")
             raise
         say(f"Deleted {named}")
+
+
+annotating.add_to(app)
+
+
+def add_to(root: typer.Typer) -> None:
+    """Adds the group to the app."""
+    root.add_typer(app, name="version")
