@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from hdstore.repository import (
         Dataset,
         DatasetVersion,
+        DataView,
         Finding,
         GcReport,
         ImportReport,
@@ -105,6 +106,7 @@ if TYPE_CHECKING:
     )
     from hdstore.repository import open_repository as open
     from hdstore.version import VersionState
+    from hdstore.view import ViewItem
 
 __all__ = [
     "AddAnnotation",
@@ -122,6 +124,7 @@ __all__ = [
     "Commit",
     "ConflictError",
     "DamagedError",
+    "DataView",
     "Dataset",
     "DatasetVersion",
     "Diff",
@@ -185,6 +188,7 @@ __all__ = [
     "UntrustedError",
     "VersionState",
     "View",
+    "ViewItem",
     "ViewQuery",
     "clone",
     "init",
@@ -274,6 +278,7 @@ _HOMES = {
         "replace",
     ),
     "hdstore.repository": (
+        "DataView",
         "Dataset",
         "DatasetVersion",
         "Finding",
@@ -286,6 +291,7 @@ _HOMES = {
         "read_view_file",
     ),
     "hdstore.version": ("VersionState",),
+    "hdstore.view": ("ViewItem",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hdstore.repository.author import author_from_environment
 from hdstore.repository.comparing import ComparedField, compare_views
 from hdstore.repository.dataset import Dataset
+from hdstore.repository.dataviews import DataView
 from hdstore.repository.naming import quote_name, split_path
 from hdstore.repository.reports import Finding, GcReport, ImportReport
 from hdstore.repository.repository import Repository, clone, init, open_repository
@@ -14,6 +15,7 @@ from hdstore.repository.views import StoredView
 
 __all__ = [
     "ComparedField",
+    "DataView",
     "Dataset",
     "DatasetVersion",
     "Finding",

@@ -27,6 +27,7 @@ from hdstore.repository.author import author_from_environment
 from hdstore.repository.comparing import ComparedField, compare_views, with_names
 from hdstore.repository.core import Core, draft_ref
 from hdstore.repository.dataset import FIRST_VERSION, Dataset, write_root
+from hdstore.repository.dataviews import DataView
 from hdstore.repository.naming import clean_project, clean_tags, find_one, in_project, match_tags, split_path
 from hdstore.repository.reports import Finding, GcReport, ImportReport
 from hdstore.repository.version import DatasetVersion
@@ -230,9 +231,19 @@ class Repository:
         """
         return create_view(self._core, name, view, project=project, description=description, tags=tags)
 
+    def data_view(self, view: View | str | DataView) -> DataView:
+        """Returns what gives the frames of a view, in its order; a stored view may be given by its name or id."""
+        if isinstance(view, str):
+            view = self.view(view).value
+        return DataView(self._core, view.value if isinstance(view, DataView) else view)
+
     def compare_views(self, left: View, right: View) -> list[ComparedField]:
         """Returns all fields of two views side by side, with names for the ids of datasets and versions (row 111)."""
-        return compare_views(with_names(self._core, left), with_names(self._core, right))
+        return compare_views(self.with_names(left), self.with_names(right))
+
+    def with_names(self, view: View) -> View:
+        """Returns the view for people to read: names for ids, and pins by the paths of versions."""
+        return with_names(self._core, view)
 
     # Files in and out
 
