@@ -80,6 +80,10 @@ class DataView:
             view._resolved, view._run = self._resolved, self._run
             return view
 
+    def with_value(self, value: View) -> DataView:
+        """Returns another view bound to the same repository."""
+        return DataView(self._core, value)
+
     @property
     def media(self) -> Media:
         """Finds the media of its frames on this machine."""
