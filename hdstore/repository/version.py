@@ -31,11 +31,13 @@ from hdstore.repository.core import Change, Core, draft_ref, published_ref
 from hdstore.repository.indexing import rows_of
 from hdstore.repository.naming import clean_tags
 from hdstore.repository.saving import save_batch, save_edits, write_child, write_metadata
+from hdstore.repository.searching import find, read_found, unknown_fields
 from hdstore.store import RefUpdate, decode_commit, decode_tag, encode_tag
 from hdstore.version import Batch, VersionState, commit_of, history
 
 if TYPE_CHECKING:
     from hdstore.index import VersionRows
+    from hdstore.query.found import Found
     from hdstore.repository.dataset import Dataset
 
 __all__ = ["DatasetVersion"]
@@ -173,16 +175,33 @@ class DatasetVersion:
         """Streams the ids of all frames of this moment."""
         return self.state().frame_ids()
 
-    def rows(self, *, progress: Progress | None = None) -> VersionRows:
-        """Returns the rows of the index that this version holds at this moment; builds those that are missing."""
-        return rows_of(self._core, self.state(), progress)
+    def rows(self, *, state: VersionState | None = None, progress: Progress | None = None) -> VersionRows:
+        """Returns the rows of the index that this version holds, now or at ``state``; builds those that are missing."""
+        return rows_of(self._core, state or self.state(), progress)
+
+    def find(self, text: str, *, rows: VersionRows | None = None, progress: Progress | None = None) -> Found:
+        """Returns the frames that meet a Lucene query, now or among ``rows`` of this version.
+
+        Raises:
+            QuerySyntaxError: the text is no query; found out before the index is built.
+        """
+        return find(self._core, text, lambda: rows or self.rows(progress=progress), progress)
 
     def query(self, text: str) -> Iterator[Frame]:
         """Streams the frames that meet a Lucene query; raises QuerySyntaxError before the first."""
-        from hdstore.query import compile  # most commands ask no query, and need not wait for it
+        return read_found(self._core, self.find(text))
 
-        matches = compile(text)
-        return (frame for frame in self.state().frames() if matches(frame))
+    def count(self, text: str) -> int:
+        """Returns how many frames meet a Lucene query."""
+        return len(self.find(text))
+
+    def ids(self, text: str) -> list[str]:
+        """Returns the ids of the frames that meet a Lucene query, sorted."""
+        return sorted(self.find(text).ids())
+
+    def unknown_fields(self, text: str) -> list[str]:
+        """Returns a sentence for each key of metadata that a query asks for and no frame has."""
+        return unknown_fields(text, self.rows())
 
     def log(self) -> Iterator[Commit]:
         """Streams its commits and those before it, latest first."""
@@ -207,6 +226,7 @@ class DatasetVersion:
         frames: Iterable[Frame],
         *,
         message: str | None = None,
+        base: str | None = None,
         schema: Callable[[Schema], Schema] | None = None,
         metadata: Callable[[Metadata], Metadata] | None = None,
         progress: Progress | None = None,
@@ -214,7 +234,8 @@ class DatasetVersion:
         """Adds frames as one commit; a frame whose id is there is replaced, an equal one is left as it is.
 
         ``schema`` and ``metadata`` are given what the draft holds and return what it shall hold. Memory stays bounded
-        whatever the number of frames.
+        whatever the number of frames. ``base`` is the commit at which the frames were read that are replaced; when
+        somebody saved the draft since, nothing is saved and ConflictError says so.
         """
         self._core.draft_tip(self.dataset.id, self.id)
         with Batch(self._core.layout.tmp) as batch:
@@ -227,6 +248,7 @@ class DatasetVersion:
                 message=message or f"Add {len(batch)} frame{'' if len(batch) == 1 else 's'}",
                 schema=schema,
                 metadata=metadata,
+                base=base,
                 progress=progress,
             )
 

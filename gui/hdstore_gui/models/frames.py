@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
@@ -12,11 +11,11 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from hdstore import query
 from hdstore.errors import QuerySyntaxError
 from hdstore.model import Changes, Frame, Progress
-from hdstore.version import VersionState
 from hdstore_gui.catalog import OpenVersion
 from hdstore_gui.editing.selection import Ranges
+from hdstore_gui.models.listing import Listing
 
-__all__ = ["FrameList", "natural"]
+__all__ = ["FrameList"]
 
 CACHE = 4_000
 """How many frames are kept; a screen shows at most some hundred."""
@@ -37,16 +36,6 @@ class Reads(Protocol):
 
 
 _Index = QModelIndex | QPersistentModelIndex
-_NUMBER = re.compile(r"\d+")
-
-
-def natural(text: str) -> str:
-    """Returns a key that sorts img2 before img10: the text with its numbers padded."""
-    return _NUMBER.sub(_padded, text)
-
-
-def _padded(match: re.Match[str]) -> str:
-    return match[0].zfill(20)
 
 
 class FrameList(QAbstractListModel):
@@ -67,6 +56,7 @@ class FrameList(QAbstractListModel):
         super().__init__(parent)
         self._tasks = tasks
         self._version: OpenVersion | None = None
+        self._listing: Listing | None = None
         self._ids: list[str] = []
         self._rows: dict[str, int] | None = None
         self._frames: OrderedDict[str, Frame] = OrderedDict()
@@ -218,7 +208,7 @@ class FrameList(QAbstractListModel):
             self._put([])
             return
         try:
-            matches = query.compile(text) if text else None
+            query.compile(text)
         except QuerySyntaxError as error:
             self.is_counting = False
             self.refused.emit(error)
@@ -226,13 +216,19 @@ class FrameList(QAbstractListModel):
         self.refused.emit(None)
         self.is_counting = True
         self.counted.emit()
-        state, total = version.state, version.stats.frames
-        what = "Filtering" if text else "Reading frames"
-        self._tasks.read(
-            lambda job: _sorted_ids(state, matches, total, what, job), self._found, what=what, lane="frames"
-        )
+        known = self._listing
 
-    def _found(self, ids: list[str]) -> None:
+        def work(job: Progress) -> tuple[Listing, list[str]]:
+            listing = known
+            if listing is None or listing.tree != version.state.trie.tree:
+                listing = Listing(version, job)
+            return listing, listing.matching(text, job) if text else listing.names
+
+        what = "Filtering" if text else "Reading frames"
+        self._tasks.read(work, self._found, what=what, lane="frames")
+
+    def _found(self, found: tuple[Listing, list[str]]) -> None:
+        self._listing, ids = found
         self.is_counting = False
         if ids != self._ids:
             self._put(ids)
@@ -256,22 +252,3 @@ class FrameList(QAbstractListModel):
             self._frames.popitem(last=False)
         rows = (self.row_of(frame.id) for frame in frames)
         self.arrived.emit(Ranges.of(row for row in rows if row >= 0))
-
-
-def _sorted_ids(
-    state: VersionState, matches: Callable[[Frame], bool] | None, total: int, what: str, job: Progress
-) -> list[str]:
-    ids: list[str] = []
-    if matches is None:
-        for number, frame_id in enumerate(state.frame_ids()):
-            if not number % 4096:
-                job(what, number, total)
-            ids.append(frame_id)
-    else:
-        for number, frame in enumerate(state.frames()):
-            if not number % 1024:
-                job(what, number, total)
-            if matches(frame):
-                ids.append(frame.id)
-    ids.sort(key=natural)
-    return ids

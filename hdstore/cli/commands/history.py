@@ -9,7 +9,8 @@ import typer
 
 from hdstore.cli.describe import commit_json, commit_row, frame_row
 from hdstore.cli.opening import AsJson, Limit, VersionPath, only_one, open_repository
-from hdstore.cli.output import count, print_json, print_lines, print_raw, print_table, say
+from hdstore.cli.output import count, note, print_json, print_lines, print_raw, print_table, say
+from hdstore.cli.progress import working
 from hdstore.cli.registry import command
 
 if TYPE_CHECKING:
@@ -49,22 +50,31 @@ def query(
     """
     only_one("--count", only_count, "--ids", only_ids, "--json", as_json)
     with open_repository(context) as repository:
-        found = repository.version(path).query(lucene)
+        version = repository.version(path)
+        state = version.state()
+        with working() as progress:
+            found = version.find(lucene, rows=version.rows(state=state, progress=progress), progress=progress)
+        if not found:
+            for sentence in version.unknown_fields(lucene):
+                note(sentence)
         if only_count:
-            print_raw(str(sum(1 for _ in found)))
+            print_raw(str(len(found)))
             return
-        if as_json or only_ids:
-            ids = sorted(frame.id for frame in found)
-            if as_json:
-                print_json({"count": len(ids), "ids": ids[:limit]})
-            else:
-                print_lines(ids[:limit])
+        ids = sorted(found.ids())
+        if as_json:
+            print_json({"count": len(ids), "ids": ids[:limit]})
             return
-        rows = sorted(frame_row(frame) for frame in found)
-    shown = _ROWS if limit is None else limit
-    print_table(("frame", "annotations", "labels"), rows[:shown], right=("annotations",))
-    more = f"; the first {shown:,} are shown, --limit shows more" if len(rows) > shown else ""
-    say(f"{count(len(rows), 'frame')}{more}.")
+        if only_ids:
+            print_lines(ids[:limit])
+            return
+        shown = ids[: _ROWS if limit is None else limit]
+        print_table(
+            ("frame", "annotations", "labels"),
+            [frame_row(state.frame(frame_id)) for frame_id in shown],
+            right=("annotations",),
+        )
+    more = f"; the first {len(shown):,} are shown, --limit shows more" if len(ids) > len(shown) else ""
+    say(f"{count(len(ids), 'frame')}{more}.")
 
 
 def diff(
