@@ -18,7 +18,6 @@ __all__ = [
     "is_sparse",
     "marked",
     "ones",
-    "per_owner",
     "spans",
     "zeros",
 ]
@@ -107,15 +106,3 @@ def spans(begins: NDArray[np.integer[Any]], counts: NDArray[np.integer[Any]]) ->
     total = ends[-1] if len(ends) else 0
     places = np.repeat(begins - ends + counts, counts) + np.arange(total, dtype=np.int32)
     return places.astype(np.int32, copy=False)
-
-
-def per_owner(rows: Rows | None, marks: Bools, starts: Rows, owners: Rows) -> NDArray[np.intp]:
-    """Returns how many parts of each owner are marked; ``marks`` speak of ``rows`` as in an answer."""
-    count = len(starts) - 1
-    if rows is not None:
-        return np.bincount(owners[rows[marks]], minlength=count)
-    if np.count_nonzero(marks) * 8 < len(marks):
-        return np.bincount(owners[np.flatnonzero(marks)], minlength=count)
-    running = np.zeros(len(marks) + 1, np.int32)
-    np.cumsum(marks, out=running[1:])
-    return np.diff(running[starts]).astype(np.intp, copy=False)

@@ -34,8 +34,8 @@ __all__ = ["FrameFilter", "ReadFrames", "annotation_plan", "compile_filter", "co
 ReadFrames: TypeAlias = Callable[[Segment, Rows], Iterator[Frame]]
 """Yields the frames at some rows of a segment, in the order of the rows."""
 
-_MANY = 200_000
-"""Frames of a version from which on its segments are looked at by several threads."""
+_MUCH = 500_000
+"""Rows that have to be looked at from which on it is worth to start threads, which costs a millisecond."""
 
 _AT_ONCE = 256
 """Frames that are read from one call of progress to the next."""
@@ -80,7 +80,7 @@ class FrameFilter:
         total = len(rows)
         done = 0
         found = []
-        for part, (sure, unsure) in zip(rows.parts, self._bounds(rows.parts, total), strict=True):
+        for part, (sure, unsure) in zip(rows.parts, self._bounds(rows.parts), strict=True):
             if progress is not None:
                 progress(_WHAT, done, total)
             held = self._read(part.segment, unsure, read, progress, done, total)
@@ -92,9 +92,9 @@ class FrameFilter:
             progress(_WHAT, done, total)
         return Found(tuple(found))
 
-    def _bounds(self, parts: Sequence[Part], total: int) -> Iterator[tuple[Rows, Rows]]:
+    def _bounds(self, parts: Sequence[Part]) -> Iterator[tuple[Rows, Rows]]:
         """Yields for each part the rows that surely hold, and those that may."""
-        if len(parts) < 2 or total < _MANY:
+        if len(parts) < 2 or sum(self._evaluator.weight(part.segment) for part in parts) < _MUCH:
             yield from map(self._bounds_of, parts)
             return
         with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1), "hdstore-search") as pool:

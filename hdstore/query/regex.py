@@ -272,8 +272,8 @@ def parse_regex(text: str, start: int, end: int) -> Tree:
     return tree
 
 
-def literals(pattern: str) -> tuple[str, str]:
-    """Returns what each text that a regular expression covers begins with, and the longest piece it surely holds."""
+def literals(pattern: str) -> list[str]:
+    """Returns what each text that a regular expression covers holds, in this order: first what it begins with."""
     runs = [""]
     open_items = [parse_regex(pattern, 0, len(pattern))]
     while open_items:
@@ -284,7 +284,7 @@ def literals(pattern: str) -> tuple[str, str]:
             runs[-1] += chr(item.ranges[0][0])
         else:
             runs.append("")
-    return runs[0], max(runs, key=len)
+    return runs
 
 
 _SAFE_CHOICES = 64

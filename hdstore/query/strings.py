@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdstore.index import NO_INSTANT, Bools, Rows, Texts
-from hdstore.query.ast import Fuzzy, Near, Regex
+from hdstore.query.ast import Fuzzy, Near, Regex, Wildcard
 from hdstore.query.conditions import Between, Ends, Fits, OneOf, Pattern
 from hdstore.query.regex import literals
 from hdstore.query.values import words
@@ -23,6 +23,9 @@ Codes: TypeAlias = range | NDArray[np.intp]
 """Codes of a dictionary, ascending."""
 
 _UNKNOWN, _NO, _YES = 0, 1, 2
+
+_FEW = 64
+"""So many strings are rather looked at than searched for a piece of text."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -149,45 +152,42 @@ def _within(texts: Texts, times: Sequence[tuple[int | None, int | None]]) -> NDA
 
 
 def _fitting(texts: Texts, wanted: Fits) -> Codes:
-    prefix, piece, settles = _literals(wanted.pattern)
     test = wanted.test
-    if prefix and len(prefix) >= len(piece) // 2:
-        codes: Iterable[int] = texts.prefixed(prefix)
-        if settles:
-            return texts.prefixed(prefix)
-    elif piece:
-        codes = texts.containing(piece)
-        if settles:
-            return np.array(codes, np.intp)
-    else:
+    prefix, *pieces = _literals(wanted.pattern)
+    if _SURROGATE.search("".join((prefix, *pieces))):
+        return range(0)
+    codes: Codes = texts.prefixed(prefix)
+    piece = max(pieces, key=len, default="")
+    narrowed = bool(piece) and len(codes) > _FEW
+    if narrowed:
+        held = np.array(texts.containing(piece), np.intp)
+        codes = held[(held >= codes[0]) & (held <= codes[-1])]
+    if (prefix or narrowed) and _is_one_literal(wanted.pattern, prefix, pieces):
+        return codes
+    if len(codes) == len(texts):
         return np.array([code for code, text in enumerate(texts) if test(text)], np.intp)
     return np.array([code for code in codes if test(texts[code])], np.intp)
 
 
-def _literals(pattern: Pattern) -> tuple[str, str, bool]:
-    """Returns what each fitting string begins with, what it holds, and whether one of the two alone makes it fit."""
+def _is_one_literal(pattern: Pattern, prefix: str, pieces: Sequence[str]) -> bool:
+    """Says whether a pattern asks for one literal at the beginning or anywhere: ``car*``, ``*car*``."""
+    if not isinstance(pattern, Wildcard) or "?" in re.sub(r"\\.", "", pattern.pattern, flags=re.DOTALL):
+        return False
+    return not pieces[-1] and sum(map(bool, (prefix, *pieces))) == 1
+
+
+def _literals(pattern: Pattern) -> list[str]:
+    """Returns what each fitting string begins with, and what else it holds."""
     if isinstance(pattern, Fuzzy):
-        return "", "", False
+        return [""]
     if isinstance(pattern, Near):
-        return _checked("", max(words(pattern.text), key=len), settles=False)
+        return ["", *words(pattern.text)]
     if isinstance(pattern, Regex):
-        prefix, piece = literals(pattern.pattern)
-        return _checked(prefix, piece, settles=False)
+        return literals(pattern.pattern)
     runs: list[list[str]] = [[]]
-    stars = True
     for token in re.findall(r"\\.|.", pattern.pattern, re.DOTALL):
         if token in "*?":
-            stars = stars and token == "*"
             runs.append([])
         else:
             runs[-1].append(token[-1])
-    plain = ["".join(run) for run in runs]
-    held = [run for run in plain if run]
-    settles = stars and len(held) == 1 and not plain[-1]
-    return _checked(plain[0], max(held, key=len, default=""), settles=settles)
-
-
-def _checked(prefix: str, piece: str, *, settles: bool) -> tuple[str, str, bool]:
-    if _SURROGATE.search(prefix + piece):
-        return "", "", False
-    return prefix, piece, settles
+    return ["".join(run) for run in runs]
