@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -49,75 +51,89 @@ class Shelf:
         return self._held[segment][row]
 
 
-texts = st.sampled_from(
-    ["", "a", "a\0", "ab", "abcdefg", "abcdefgh", "abcdefgh\0i", "犬", "🦀", "\0"]
-) | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-numbers = st.sampled_from([0, -0.0, 0.5, -1, 7, 7.0, 2**31, 1e300, -1e300]) | st.floats(-10, 10)
-scalars = texts | numbers | st.booleans() | st.none()
-nested = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3), max_leaves=4)
-sizes = st.none() | st.integers(0, 3)
-
-_metadata = st.fixed_dictionaries(
-    {},
-    optional={
-        "x": nested,
-        "n": numbers,
-        "s": texts,
-        "few": st.sampled_from(["red", "green", True]),
-        "deep": st.fixed_dictionaries({}, optional={"er": scalars})
-        | st.lists(st.fixed_dictionaries({}, optional={"er": scalars, "0": scalars}), max_size=2),
-        "7": scalars,
-    },
-)
+_TEXTS = ["", "a", "a\0", "ab", "abcdefg", "abcdefgh", "abcdefgh\0i", "犬", "🦀", "\0", "\uffff", "long " * 5]
+_NUMBERS = [0, -0.0, 0.5, -1, 7, 7.0, 2**31, 1e300, -1e300, 1 / 3]
+_SCALARS = [*_TEXTS, *_NUMBERS, True, False, None]
+_LETTERS = "-ab\0犬"
 
 
-@st.composite
-def some_frames(draw: st.DrawFn, frame_id: str) -> Frame:
+def _nested(rng: random.Random, depth: int = 0) -> Any:
+    """Returns a scalar as a rule, else a list that may hold lists and maps."""
+    if depth == 2 or rng.random() < 0.7:
+        return rng.choice(_SCALARS)
+    if rng.random() < 0.2:
+        return {"y": rng.choice(_SCALARS)}
+    return [_nested(rng, depth + 1) for _ in range(rng.randrange(4))]
+
+
+def _deep(rng: random.Random) -> dict[str, Any]:
+    return {name: rng.choice(_SCALARS) for name in ("er", "0") if rng.random() < 0.7}
+
+
+def _metadata(rng: random.Random) -> dict[str, Any]:
+    found = {
+        "x": _nested(rng),
+        "n": rng.choice(_NUMBERS),
+        "s": rng.choice(_TEXTS),
+        "few": rng.choice(["red", "green", True]),
+        "deep": _deep(rng) if rng.random() < 0.5 else [_deep(rng) for _ in range(rng.randrange(3))],
+        "7": rng.choice(_SCALARS),
+    }
+    return {name: value for name, value in found.items() if rng.random() < 0.6}
+
+
+def _source(rng: random.Random, number: int) -> Source:
+    size = [None, 0, 1, 2]
+    return Source(
+        id=f"{number}",
+        uri=rng.choice(["", "root:a/1.jpg", "root:a/2.jpg"]),
+        content_type=rng.choice(["", "image/png", "video/mp4"]),
+        height=rng.choice(size),
+        width=rng.choice(size),
+        metadata=_metadata(rng),
+        masks=tuple(
+            Mask(id=f"{n}", uri=rng.choice(_TEXTS), width=rng.choice(size)) for n in range(rng.randrange(3))
+        ),
+        preview=rng.choice([None, Preview(uri=rng.choice(_TEXTS))]),
+    )
+
+
+def _annotation(rng: random.Random, number: int) -> Annotation:
+    return Annotation(
+        id=f"{number}",
+        labels=tuple(rng.choices(["cat", "dog", "犬"], k=rng.randrange(4))),
+        confidence=rng.choice([None, 0, 0.25, 0.5, 1]),
+        object_id=rng.choice([None, "", "t1", "t2"]),
+        metadata=_metadata(rng),
+    )
+
+
+def _frame(rng: random.Random, frame_id: str) -> Frame:
     """Returns a frame that has a little of everything, so that values are often equal."""
-    sources = tuple(
-        Source(
-            id=f"{number}",
-            uri=draw(st.sampled_from(["", "root:a/1.jpg", "root:a/2.jpg"])),
-            content_type=draw(st.sampled_from(["", "image/png", "video/mp4"])),
-            height=draw(sizes),
-            width=draw(sizes),
-            metadata=draw(_metadata),
-            masks=tuple(Mask(id=f"{n}", uri=draw(texts), width=draw(sizes)) for n in range(draw(_few))),
-            preview=draw(st.none() | st.builds(Preview, uri=texts, size=sizes)),
-        )
-        for number in range(draw(_few))
-    )
-    annotations = tuple(
-        Annotation(
-            id=f"{number}",
-            labels=tuple(draw(st.lists(st.sampled_from(["cat", "dog", "犬"]), max_size=3))),
-            confidence=draw(st.none() | st.sampled_from([0, 0.25, 0.5, 1])),
-            object_id=draw(st.none() | st.sampled_from(["", "t1", "t2"])),
-            metadata=draw(_metadata),
-        )
-        for number in range(draw(_few))
-    )
+    sources = tuple(_source(rng, number) for number in range(rng.randrange(3)))
     kind = FrameGroup if len(sources) > 1 else SingleFrame
     return kind(
         id=frame_id,
-        blob=draw(st.sampled_from(["", "b"])),
-        context_id=draw(st.sampled_from(["", "clip1", "clip2"])),
-        timestamp=draw(st.none() | st.sampled_from([0, 1, 1.5, -3])),
+        blob=rng.choice(["", "b"]),
+        context_id=rng.choice(["", "clip1", "clip2"]),
+        timestamp=rng.choice([None, 0, 1, 1.5, -3]),
         sources=sources,
-        annotations=annotations,
-        metadata=draw(_metadata),
+        annotations=tuple(_annotation(rng, number) for number in range(rng.randrange(3))),
+        metadata=_metadata(rng) if rng.random() < 0.9 else {},
     )
 
 
-_few = st.integers(0, 2)
+_POOL = [
+    _frame(random.Random(number), "".join(letters))
+    for number, letters in enumerate(
+        letters for length in (1, 2, 3, 4) for letters in product(_LETTERS, repeat=length)
+    )
+]
 
 
-@st.composite
-def frame_sets(draw: st.DrawFn, most: int = 12) -> list[Frame]:
+def frame_sets(most: int = 12) -> st.SearchStrategy[list[Frame]]:
     """Returns frames whose ids differ; those that begin with a dash belong to other versions."""
-    ids = st.text(st.sampled_from("-ab\0犬"), min_size=1, max_size=4)
-    found = draw(st.lists(ids, max_size=most, unique=True))
-    return [draw(some_frames(frame_id)) for frame_id in found]
+    return st.lists(st.sampled_from(_POOL), max_size=most, unique_by=lambda frame: frame.id)
 
 
 def scalars_at(value: Any, *path: str | int) -> list[Any]:

@@ -27,7 +27,16 @@ from hdstore.query.found import Found
 from hdstore.query.matching import index_of
 from hdstore.query.parser import parse
 
-__all__ = ["Held", "Property", "as_found", "part_starts", "property_of", "texts_of", "values_in"]
+__all__ = [
+    "Held",
+    "Property",
+    "as_found",
+    "frames_of",
+    "owners_in",
+    "part_starts",
+    "property_of",
+    "values_in",
+]
 
 _OWNERS = {Scope.FRAME: "frame", Scope.ANNOTATION: "annotation", Scope.SOURCE: "source"}
 _MISSING = object()
@@ -106,6 +115,17 @@ class Held:
     def __len__(self) -> int:
         return len(self.frames)
 
+    def take(self, mask: Bools) -> Held:
+        """Returns the entries that are marked."""
+        return Held(
+            self.frames[mask],
+            self.owners[mask],
+            self.kinds[mask],
+            None if self.numbers is None else self.numbers[mask],
+            None if self.codes is None else self.codes[mask],
+            self.texts,
+        )
+
     @cached_property
     def only(self) -> Kind | None:
         """The one kind of all values, or None."""
@@ -148,7 +168,7 @@ def _undecided(segment: Segment, wanted: Property) -> Bools | None:
     column, scope = wanted.column, wanted.scope
     if column.scope in (Scope.MASK, Scope.PREVIEW):
         name = "source.has_masks" if column.scope is Scope.MASK else "source.has_preview"
-        return _frames_of(segment, scope, segment.array(name)) if segment.has(name) else None
+        return _with_marked(segment, scope, segment.array(name)) if segment.has(name) else None
     if column.scope is Scope.FRAME and column.name == "blob":
         return segment.array("frame.has_blob") if segment.has("frame.has_blob") else None
     if column.scope is Scope.ANNOTATION and column.name == "id":
@@ -163,10 +183,10 @@ def _undecided(segment: Segment, wanted: Property) -> Bools | None:
         if cells is not None:
             marks = np.zeros(segment.count(scope), np.bool_) if marks is None else marks.copy()
             marks[slice(None) if cells.owners is None else cells.owners] = True
-    return None if marks is None else _frames_of(segment, scope, marks)
+    return None if marks is None else _with_marked(segment, scope, marks)
 
 
-def _frames_of(segment: Segment, scope: str, marks: Bools) -> Bools:
+def _with_marked(segment: Segment, scope: str, marks: Bools) -> Bools:
     """Returns which frames have an owner that is marked."""
     if scope == "frame":
         return marks
@@ -175,8 +195,8 @@ def _frames_of(segment: Segment, scope: str, marks: Bools) -> Bools:
     return found
 
 
-def _owners_of(segment: Segment, rows: Rows, wanted: Property, counting: Bools | None) -> Rows:
-    """Returns the rows of the owners that the frames at ``rows`` have."""
+def owners_in(segment: Segment, rows: Rows, wanted: Property, counting: Bools | None = None) -> Rows:
+    """Returns the rows of the owners that the frames at ``rows`` have; of annotations, those that count."""
     hop = wanted.hop
     if hop is None:
         return rows
@@ -195,7 +215,7 @@ def _from_columns(segment: Segment, rows: Rows, wanted: Property, counting: Bool
     column = wanted.column
     if column.scope in (Scope.MASK, Scope.PREVIEW) or column.name == "blob":
         return _nothing()
-    owners = _owners_of(segment, rows, wanted, counting)
+    owners = owners_in(segment, rows, wanted, counting)
     name = f"{wanted.scope}.{column.name}"
     kinds: NDArray[np.uint8] | None = None
     numbers = codes = texts = None
@@ -231,21 +251,18 @@ def _from_columns(segment: Segment, rows: Rows, wanted: Property, counting: Bool
             numbers = None if cells.numbers is None else cells.numbers[picked]
             codes, texts = None if cells.codes is None else cells.codes[picked], cells.texts
             given = (kinds != Kind.NOTHING) & (kinds != Kind.NULL)
-    if not given.all():
-        owners = owners[given]
-        kinds = None if kinds is None else kinds[given]
-        numbers = None if numbers is None else numbers[given]
-        codes = None if codes is None else codes[given]
     if kinds is None:
         kinds = np.full(len(owners), Kind.TEXT if numbers is None else Kind.NUMBER, np.uint8)
-    return Held(_frame_of(segment, wanted.scope, owners), owners, kinds, numbers, codes, texts)
+    held = Held(frames_of(segment, wanted.scope, owners), owners, kinds, numbers, codes, texts)
+    return held if given.all() else held.take(given)
 
 
 def _entries(starts: Rows, owners: Rows) -> Rows | slice:
     return slice(None) if len(owners) == len(starts) - 1 else children(starts, owners)
 
 
-def _frame_of(segment: Segment, scope: str, owners: Rows) -> Rows:
+def frames_of(segment: Segment, scope: str, owners: Rows) -> Rows:
+    """Returns the frame of each of some owners."""
     if scope == "frame":
         return owners
     return (segment.annotation_frames if scope == "annotation" else segment.source_frames)[owners]
@@ -344,12 +361,11 @@ def _held(frames: list[int], owners: list[int], values: list[Any]) -> Held:
             len(values),
         ),
         np.fromiter((places[value] if type(value) is str else -1 for value in values), np.int32, len(values)),
-        texts_of(texts),
+        _texts_of(texts),
     )
 
 
-def texts_of(texts: Sequence[str]) -> Texts:
-    """Returns a dictionary of distinct strings that are in order."""
+def _texts_of(texts: Sequence[str]) -> Texts:
     raw = [text.encode() for text in texts]
     starts = np.zeros(len(raw) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, raw), np.int64, len(raw)), out=starts[1:])
