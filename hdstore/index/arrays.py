@@ -6,13 +6,16 @@ little-endian numbers, aligned, so that opening a file reads its header alone. `
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import mmap
 import os
+import stat
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +28,28 @@ __all__ = ["ArrayFile", "write_arrays"]
 _MAGIC = b"hdstore index 1\n"
 _ALIGN = 64
 _MAX_HEADER = 64 << 20
-_TYPES = frozenset({"|b1", "|u1", "<u4", "<i4", "<i8", "<f4", "<f8"})
+_LARGE = 1 << 20
+"""Bytes of arrays from which on a file is flushed when it is written, and not verified when it is opened."""
+
+_SIZES = {"|b1": 1, "|u1": 1, "<u4": 4, "<i4": 4, "<i8": 8, "<f4": 4, "<f8": 8}
+"""The kinds of numbers, as numpy names them, and their bytes."""
 
 
-def write_arrays(
-    path: Path, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any], *, durable: bool = True
-) -> None:
-    """Writes a file of arrays; ``header`` is what stands beside their places. A ``durable`` one is on the disk then."""
+class _Place(NamedTuple):
+    """Where an array lies: its kind and shape, its first byte counted from that of the first array, its checksum."""
+
+    kind: str
+    shape: list[int]
+    offset: int
+    check: int
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> None:
+    """Writes a file of arrays; ``header`` is what stands beside their places.
+
+    A large one is on the disk then. A small one is verified whenever it is opened instead: it is written often, and
+    waiting for the disk takes longer than all else.
+    """
     placed: dict[str, tuple[str, tuple[int, ...], int, int]] = {}
     offset = 0
     for name, array in arrays.items():
@@ -46,7 +64,7 @@ def write_arrays(
             for array in arrays.values():
                 files.write_all(descriptor, _bytes(array))
                 files.write_all(descriptor, bytes(-array.nbytes % _ALIGN))
-            if durable:
+            if offset >= _LARGE:
                 files.flush(descriptor, path)
         finally:
             os.close(descriptor)
@@ -57,12 +75,21 @@ def _bytes(array: NDArray[Any]) -> Any:
 
 
 class ArrayFile:
-    """The arrays of one file by name; safe to share between threads."""
+    """The arrays of one file by name; safe to share between threads.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedError: it is no file of arrays, or not the one that was written. Of a large one only the header is
+            verified; ``damage`` tells of its arrays.
+        StorageError: the system refused to read it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.header, self._begin, self._map = _open(path)
+        self.header, self._places, self._begin, self._map = _open(path)
         self._arrays: dict[str, NDArray[Any]] = {}
+        if self.header["size"] < _LARGE and (hurt := self.damage()):
+            raise DamagedError(f"The index file {path} is damaged: {hurt[0]} is not what was written.")
 
     @property
     def size(self) -> int:
@@ -71,45 +98,39 @@ class ArrayFile:
 
     def has(self, name: str) -> bool:
         """Says whether there is an array of this name."""
-        return name in self.header["arrays"]
+        return name in self._places
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """Returns how large an array is in each direction, None where there is none; its bytes are not looked at."""
+        place = self._places.get(name)
+        return None if place is None else (*place.shape,)
 
     def array(self, name: str) -> NDArray[Any]:
-        """Returns an array by its name."""
+        """Returns an array by its name; raises DamagedError where there is none."""
         found = self._arrays.get(name)
         if found is None:
             found = self._arrays[name] = self._load(name)
         return found
 
     def _load(self, name: str) -> NDArray[Any]:
-        try:
-            kind, shape, offset, _ = self.header["arrays"][name]
-            if kind not in _TYPES or not all(isinstance(part, int) and part >= 0 for part in shape):
-                raise DamagedError(f"The index file {self.path} is damaged: {name} is of an unknown kind.")
-            count = int(np.prod(shape, dtype=np.int64))
-            return np.frombuffer(self._map, kind, count, self._begin + offset).reshape(shape)
-        except (KeyError, TypeError, ValueError) as error:
-            raise DamagedError(
-                f"The index file {self.path} is damaged: it holds no {name} ({error})."
-            ) from error
+        place = self._places.get(name)
+        if place is None:
+            raise DamagedError(f"The index file {self.path} is damaged: it holds no {name}.")
+        count = math.prod(place.shape)
+        return np.frombuffer(self._map, place.kind, count, self._begin + place.offset).reshape(place.shape)
 
     def damage(self) -> list[str]:
         """Returns the names of the arrays whose bytes are not those that were written."""
-        found = []
-        for name, (_, _, _, check) in self.header["arrays"].items():
-            if zlib.crc32(_bytes(self._load(name))) != check:
-                found.append(name)
-        return found
+        return [
+            name
+            for name, place in self._places.items()
+            if zlib.crc32(_bytes(self._load(name))) != place.check
+        ]
 
 
-def _open(path: Path) -> tuple[dict[str, Any], int, mmap.mmap]:
-    """Returns a file's header, where its arrays begin, and the file mapped into memory."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        mapped = mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
-    except ValueError as error:
-        raise DamagedError(f"The index file {path} is empty.") from error
-    finally:
-        os.close(descriptor)
+def _open(path: Path) -> tuple[dict[str, Any], dict[str, _Place], int, mmap.mmap]:
+    """Returns a file's header, where its arrays lie, where the first begins, and the file mapped into memory."""
+    mapped = _mapped(path)
     try:
         if mapped[: len(_MAGIC)] != _MAGIC:
             raise ValueError("it is of another format")
@@ -122,8 +143,42 @@ def _open(path: Path) -> tuple[dict[str, Any], int, mmap.mmap]:
             raise ValueError("its header is not what was written")
         header = json.loads(text)
         begin = -(-(end + 1 + length) // _ALIGN) * _ALIGN
-        if len(mapped) < begin + header["size"]:
-            raise ValueError("it is cut short")
-    except (ValueError, KeyError, TypeError) as error:
+        if len(mapped) != begin + header["size"]:
+            raise ValueError("it is not as long as it was written")
+        places = {name: _Place(*place) for name, place in header["arrays"].items()}
+        for name, place in places.items():
+            if not _fits(place, header["size"]):
+                raise ValueError(f"its array {name} lies nowhere")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedError(f"The index file {path} is damaged: {error}.") from error
-    return header, begin, mapped
+    return header, places, begin, mapped
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    try:
+        # Opening a pipe would wait for its other end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise DamagedError(f"The index file {path} is damaged: something else stands there.")
+            return mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        raise
+    except ValueError as error:
+        raise DamagedError(f"The index file {path} is damaged: it is empty.") from error
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise DamagedError(f"The index file {path} is damaged: something else stands there.") from error
+        raise files.storage_error(f"read the index file {path}", error) from error
+
+
+def _fits(place: Sequence[Any], size: int) -> bool:
+    """Says whether an array is of a known kind and lies inside of the ``size`` bytes of all."""
+    kind, shape, offset, check = place
+    if not isinstance(shape, list) or not all(type(number) is int for number in (*shape, offset, check)):
+        return False
+    if kind not in _SIZES or len(shape) > 2 or offset < 0 or offset % _ALIGN or min(shape, default=0) < 0:
+        return False
+    return bool(offset + math.prod(shape) * _SIZES[kind] <= size)

@@ -19,6 +19,7 @@ from hdstore.index.gathering import (
     NumberGatherer,
     SeveralGatherer,
     TextGatherer,
+    VectorGatherer,
     starts_of,
 )
 from hdstore.index.outlines import Outlines
@@ -42,10 +43,16 @@ __all__ = ["MAX_FRAMES", "TYPE_NAMES", "SegmentBuilder", "build_segment"]
 MAX_FRAMES = 1 << 17
 """Frames of one segment: enough that a pass over its arrays is worth its start, few enough to gather in memory."""
 
+_MAX_BYTES = 1 << 29
+"""Bytes of the leaves of one segment: their strings are gathered in memory, too."""
+
 _MAX_PARTS = 1 << 21
 """Annotations or sources of one segment."""
 
 _MAX_CELLS = 1 << 23
+
+_MAX_NUMBERS = 1 << 25
+"""Numbers of all vectors of one segment."""
 
 _TOGETHER = 32
 """Frames that are taken over at once: columns grow faster by many values than by one, while they are in the cache."""
@@ -74,12 +81,13 @@ class SegmentBuilder:
         self._leaf_ids = bytearray()
         self._leaf_starts = array("i", (0,))
         self.frames = 0
+        self._bytes = 0
         self._waiting: list[Frame] = []
         self._ids = TextGatherer()
         self._contexts = TextGatherer()
         self._times = NumberGatherer()
         self._blobs: list[int] = []
-        self._vectors: dict[str, dict[int, tuple[list[int], list[tuple[float, ...]]]]] = {}
+        self._vectors = VectorGatherer()
         self._annotations = _Annotations()
         self._sources = _Sources()
         self._metadata = MetadataGatherer("frame")
@@ -89,14 +97,17 @@ class SegmentBuilder:
         """Whether the next leaf belongs to another segment."""
         return (
             self.frames >= MAX_FRAMES
+            or self._bytes >= _MAX_BYTES
             or self._annotations.count >= _MAX_PARTS
             or self._sources.count >= _MAX_PARTS
+            or self._vectors.size >= _MAX_NUMBERS
             or self._metadata.size + self._annotations.metadata.size + self._sources.metadata.size
             >= _MAX_CELLS
         )
 
-    def add(self, leaf: str, frames: Sequence[Frame]) -> None:
-        """Adds the frames of a leaf in their order."""
+    def add(self, leaf: str, frames: Sequence[Frame], size: int = 0) -> None:
+        """Adds the frames of a leaf in their order; ``size`` is how many bytes they have there."""
+        self._bytes += size
         self._leaf_ids += bytes.fromhex(leaf)
         self.frames += len(frames)
         self._leaf_starts.append(self.frames)
@@ -118,10 +129,8 @@ class SegmentBuilder:
                 self._metadata.add(row, frame.metadata)
             if frame.blob:
                 self._blobs.append(row)
-            for name, vector in frame.vectors.items():
-                rows, vectors = self._vectors.setdefault(name, {}).setdefault(len(vector), ([], []))
-                rows.append(row)
-                vectors.append(vector)
+            if frame.vectors:
+                self._vectors.add(row, frame.vectors)
 
     def write(self, path: Path) -> None:
         """Writes the segment to a file; nothing can be added afterwards."""
@@ -142,8 +151,7 @@ class SegmentBuilder:
         arrays |= found
         found, source_paths = sources.finish()
         arrays |= found
-        found, vectors = self._finish_vectors()
-        arrays |= found
+        arrays |= self._vectors.finish()
         header: dict[str, Any] = {
             "counts": {
                 "frame": self.frames,
@@ -153,23 +161,8 @@ class SegmentBuilder:
             },
             "paths": {"frame": frame_paths, "annotation": annotation_paths, "source": source_paths},
             "inexact": inexact,
-            "vectors": vectors,
         }
         write_arrays(path, arrays, header)
-
-    def _finish_vectors(self) -> tuple[Arrays, dict[str, list[int]]]:
-        arrays: Arrays = {}
-        names: dict[str, list[int]] = {}
-        key = 0
-        for name, lengths in self._vectors.items():
-            for rows, vectors in lengths.values():
-                arrays[f"frame.vectors/{key}.owners"] = np.array(rows, np.int32)
-                # What does not fit in float32 becomes infinite there; searches look at the frame's own numbers last.
-                with np.errstate(over="ignore"):
-                    arrays[f"frame.vectors/{key}.matrix"] = np.array(vectors, np.float64).astype(np.float32)
-                names.setdefault(name, []).append(key)
-                key += 1
-        return arrays, names
 
 
 class _Annotations:

@@ -10,10 +10,19 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hdstore.errors import DamagedError
 from hdstore.index.columns import NO_INSTANT, Kind
 from hdstore.model.moments import instant
 
-__all__ = ["Arrays", "MetadataGatherer", "NumberGatherer", "SeveralGatherer", "TextGatherer", "starts_of"]
+__all__ = [
+    "Arrays",
+    "MetadataGatherer",
+    "NumberGatherer",
+    "SeveralGatherer",
+    "TextGatherer",
+    "VectorGatherer",
+    "starts_of",
+]
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 
@@ -21,6 +30,9 @@ _NAN = float("nan")
 
 _MAX_PATHS = 1024
 """How many paths of metadata a table may have: keys that are data (an id, a date) would make millions."""
+
+_MAX_PATH_TEXT = 1 << 20
+"""How many characters all paths of a table may have together: they stand in the header, which is read whole."""
 
 _DENSE = 4
 """A path that at least one in so many owners has is stored with a cell for every owner."""
@@ -150,13 +162,54 @@ def starts_of(counts: NDArray[np.int32]) -> NDArray[np.int32]:
     return starts
 
 
+class VectorGatherer:
+    """The vectors of each frame, by name and length."""
+
+    __slots__ = ("_groups", "size")
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, int], tuple[array[int], array[float]]] = {}
+        self.size = 0
+        """How many numbers there are."""
+
+    def add(self, owner: int, vectors: dict[str, tuple[float, ...]]) -> None:
+        """Adds a frame's vectors; frames come in ascending order."""
+        for name, vector in vectors.items():
+            group = self._groups.get((name, len(vector)))
+            if group is None:
+                group = self._groups[name, len(vector)] = (array("i"), array("f"))
+            group[0].append(owner)
+            # What does not fit becomes infinite there; searches look at the frame's own numbers last.
+            group[1].extend(vector)
+            self.size += len(vector)
+
+    def finish(self) -> Arrays:
+        """Returns the arrays of all vectors; none where there are no vectors."""
+        if not self._groups:
+            return {}
+        keys = sorted(self._groups)
+        names = _Codes()
+        codes = [names[name] for name, _ in keys]
+        arrays, become = names.finish("frame.vectors")
+        groups = [self._groups[key] for key in keys]
+        arrays["frame.vectors.numbers"] = np.concatenate([np.frombuffer(n, np.float32) for _, n in groups])
+        arrays["frame.vectors.codes"] = become[codes]
+        arrays["frame.vectors.lengths"] = np.array([length for _, length in keys], np.int32)
+        arrays["frame.vectors.starts"] = starts_of(np.array([len(owners) for owners, _ in groups], np.int32))
+        arrays["frame.vectors.owners"] = np.concatenate(
+            [np.frombuffer(owners, np.int32) for owners, _ in groups]
+        )
+        return arrays
+
+
 class _Path:
     """What was found at one path of metadata, and the paths that go on from it."""
 
-    __slots__ = ("inner", "owners", "path", "values")
+    __slots__ = ("inner", "owners", "path", "text", "values")
 
-    def __init__(self, path: tuple[str, ...]) -> None:
+    def __init__(self, path: tuple[str, ...], text: int) -> None:
         self.path = path
+        self.text = text
         self.inner: dict[str, _Path] = {}
         self.owners = array("i")
         self.values: list[Any] = []
@@ -167,8 +220,9 @@ class MetadataGatherer:
 
     def __init__(self, scope: str) -> None:
         self._scope = scope
-        self._root = _Path(())
+        self._root = _Path((), 0)
         self._paths: list[_Path] = []
+        self._path_text = 0
         self._overflow: list[int] = []
 
     def add(self, owner: int, metadata: dict[str, Any]) -> None:
@@ -205,9 +259,13 @@ class MetadataGatherer:
                 node.values.append(value)
 
     def _open(self, node: _Path, key: str) -> _Path | None:
-        if len(self._paths) >= _MAX_PATHS:
+        if type(key) is not str:
+            raise DamagedError(f"The metadata of a frame hold a key that is no string: {key!r}.")
+        text = node.text + len(key)
+        if len(self._paths) >= _MAX_PATHS or self._path_text + text > _MAX_PATH_TEXT:
             return None
-        found = node.inner[key] = _Path((*node.path, key))
+        self._path_text += text
+        found = node.inner[key] = _Path((*node.path, key), text)
         self._paths.append(found)
         return found
 
@@ -234,7 +292,13 @@ class MetadataGatherer:
 def _cells(name: str, node: _Path, count: int) -> Arrays:
     values = node.values
     owners = np.frombuffer(node.owners, np.int32)
-    kinds = np.fromiter((_KINDS[type(value)] for value in values), np.uint8, len(values))
+    try:
+        kinds = np.fromiter((_KINDS[type(value)] for value in values), np.uint8, len(values))
+    except KeyError as error:
+        where = "/".join(node.path)
+        raise DamagedError(
+            f"The metadata {where} of a frame hold a value that metadata can not: {error}."
+        ) from error
     arrays: Arrays = {}
     if (kinds == Kind.TRUE).any():
         kinds[[index for index, value in enumerate(values) if value is False]] = Kind.FALSE

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import stat
+from contextlib import suppress
 from pathlib import Path
 
+from hdstore.errors import DamagedError, StorageError
 from hdstore.store import files
 
-__all__ = ["Manifest"]
+__all__ = ["MANIFEST", "Manifest"]
+
+MANIFEST = "manifest.json"
 
 _FORMAT = 1
-_NAME = "manifest.json"
 _LIMIT = 16 << 20
-_SEGMENT = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
+_SEGMENT = re.compile(r"segment-[0-9]{1,20}-[0-9a-f]{16}")
 
 
 class Manifest:
@@ -29,24 +34,59 @@ class Manifest:
         self._tmp = tmp
 
     def read(self) -> list[str] | None:
-        """Returns the names of the segments, or None where there is no index that can be believed."""
-        raw = files.read_file(self._folder / _NAME, limit=_LIMIT)
+        """Returns the names of the segments, each once, or None where there is no index that can be believed.
+
+        Raises:
+            StorageError: the system refused to read it.
+        """
+        try:
+            raw = files.read_file(self._folder / MANIFEST, limit=_LIMIT)
+        except DamagedError:
+            return None
+        except StorageError as error:
+            if error.errno == errno.ELOOP:
+                return None
+            raise
         if raw is None:
             return None
         try:
             found = json.loads(raw)
-            if found["format"] != _FORMAT or found["place"] != self._place():
+            place = self._place()
+            if found["format"] != _FORMAT or place is None or found["place"] != place:
                 return None
-            names = [str(name) for name in found["segments"]]
-        except (ValueError, KeyError, TypeError):
+            names = [*dict.fromkeys(found["segments"])]
+            return names if all(map(_SEGMENT.fullmatch, names)) else None
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
-        return names if all(map(_SEGMENT.fullmatch, names)) else None
 
     def write(self, names: list[str]) -> None:
-        """Makes these the segments that count."""
-        text = json.dumps({"format": _FORMAT, "place": self._place(), "segments": names})
-        files.write_file(self._folder / _NAME, text.encode(), tmp=self._tmp)
+        """Makes these the segments that count.
 
-    def _place(self) -> list[int]:
-        state = os.stat(self._folder, follow_symlinks=False)
-        return [state.st_dev, state.st_ino]
+        After a power cut it is this manifest or the one before, never half of one: then what it does not name is built
+        again, and so is what it names but the disk lost.
+        """
+        text = json.dumps({"format": _FORMAT, "place": self._place(), "segments": names})
+        aside = files.new_name(self._tmp, "manifest")
+        try:
+            descriptor = files.open_new(aside)
+            try:
+                files.write_all(descriptor, text.encode())
+                files.flush(descriptor, aside)
+            finally:
+                os.close(descriptor)
+            files.rename(aside, self._folder / MANIFEST)
+        except BaseException:
+            with suppress(OSError):
+                aside.unlink()
+            raise
+
+    def strays(self, names: list[str]) -> list[str]:
+        """Returns the segments in the folder that do not count: what a process left that was killed."""
+        with os.scandir(self._folder) as entries:
+            found = {entry.name for entry in entries if _SEGMENT.fullmatch(entry.name)}
+        return sorted(found.difference(names))
+
+    def _place(self) -> list[int] | None:
+        """Returns the number of the folder's disk and its own there."""
+        state = files.look(self._folder)
+        return [state.st_dev, state.st_ino] if state is not None and stat.S_ISDIR(state.st_mode) else None

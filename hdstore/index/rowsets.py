@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,10 @@ _NAME = re.compile(r"[0-9a-f]{40}")
 
 
 class RowSets:
-    """The row sets of one index, a small file each, in ``folder``."""
+    """The row sets of one index, a small file each, in ``folder``.
+
+    After a power cut one may be anything, like all small files of arrays; then it is not believed.
+    """
 
     def __init__(self, folder: Path, tmp: Path) -> None:
         self._folder = folder
@@ -37,27 +41,41 @@ class RowSets:
         """Says whether there is one for a tree."""
         return (self._folder / tree).exists()
 
-    def load(self, tree: str, segment: Callable[[str], Segment]) -> VersionRows | None:
-        """Returns the rows of a tree, or None where they are not known; ``segment`` opens a segment by its name.
+    def load(
+        self, tree: str, names: Collection[str], segment: Callable[[str], Segment]
+    ) -> VersionRows | None:
+        """Returns the rows of a tree, or None where they are not known, or not in the segments that count.
 
-        Raises:
-            FileNotFoundError: a segment it names is gone.
+        ``names`` are the segments that count; ``segment`` opens one, and raises FileNotFoundError when it is gone.
         """
-        path = self._folder / tree
         try:
-            found = ArrayFile(path)
+            found = ArrayFile(self._folder / tree)
+            return self._rows(tree, found, names, segment)
         except FileNotFoundError:
             return None
         except DamagedError as error:
-            _log.warning("%s", error)
-            files.remove(path)
+            _log.warning("%s The rows are found again.", error)
+            return None
+
+    def _rows(
+        self, tree: str, found: ArrayFile, names: Collection[str], segment: Callable[[str], Segment]
+    ) -> VersionRows | None:
+        held = found.header.get("segments")
+        if found.header.get("tree") != tree or not isinstance(held, list):
+            raise DamagedError(f"The index file {found.path} is damaged: it does not hold what was written.")
+        if not all(isinstance(name, str) and name in names for name in held):
             return None
         parts = []
-        for number, name in enumerate(found.header["segments"]):
+        for number, name in enumerate(held):
             opened = segment(name)
             live = None
             if found.has(key := f"live/{number}"):
-                live = np.unpackbits(found.array(key), count=opened.count("frame")).view(np.bool_)
+                count = opened.count("frame")
+                if found.shape(key) != (-(-count // 8),):
+                    raise DamagedError(
+                        f"The index file {found.path} is damaged: it marks too many frames or too few."
+                    )
+                live = np.unpackbits(found.array(key), count=count).view(np.bool_)
             parts.append(Part(opened, live))
         return VersionRows(tree, tuple(parts))
 
@@ -70,23 +88,32 @@ class RowSets:
             if part.live is not None
         }
         names = [part.segment.path.name for part in rows.parts]
-        write_arrays(path, arrays, {"segments": names}, durable=False)
-        files.rename(path, self._folder / rows.tree)
+        try:
+            write_arrays(path, arrays, {"tree": rows.tree, "segments": names})
+            files.rename(path, self._folder / rows.tree)
+        except BaseException:
+            with suppress(OSError):
+                path.unlink()
+            raise
 
     def all(self) -> list[str]:
         """Returns the trees whose rows are known, those asked for last first."""
-        with os.scandir(self._folder) as entries:
-            found = [(entry.stat().st_mtime, entry.name) for entry in entries if _NAME.fullmatch(entry.name)]
+        try:
+            with os.scandir(self._folder) as entries:
+                names = [entry.name for entry in entries if _NAME.fullmatch(entry.name)]
+        except FileNotFoundError:
+            return []
+        states = [(files.look(self._folder / name), name) for name in names]
+        found = [(state.st_mtime_ns, name) for state, name in states if state is not None]
         return [name for _, name in sorted(found, reverse=True)]
 
     def touch(self, tree: str) -> None:
         """Notes that a tree was asked for."""
-        try:
+        # One that is somebody else's, or gone, is not kept for our sake.
+        with suppress(OSError):
             os.utime(self._folder / tree)
-        except OSError:  # somebody else's, or gone: then it is not kept for our sake
-            return
 
-    def forget(self, trees: list[str]) -> None:
+    def forget(self, trees: Iterable[str]) -> None:
         """Removes the row sets of these trees."""
         for tree in trees:
             files.remove(self._folder / tree)
@@ -94,3 +121,17 @@ class RowSets:
     def trim(self) -> None:
         """Removes the row sets that were asked for longest ago, beyond a number."""
         self.forget(self.all()[_KEPT:])
+
+    def damage(self) -> list[str]:
+        """Returns a sentence for each row set whose bytes are not those that were written."""
+        found = []
+        for tree in self.all():
+            try:
+                file = ArrayFile(self._folder / tree)
+                if file.header.get("tree") != tree or file.damage():
+                    found.append(f"The index file {file.path} is damaged: it does not hold what was written.")
+            except FileNotFoundError:
+                continue
+            except DamagedError as error:
+                found.append(str(error))
+        return found

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hdstore.errors import DamagedError
 from hdstore.index.arrays import ArrayFile
 from hdstore.index.columns import (
     Bools,
@@ -38,6 +40,17 @@ class Segment(ArrayFile):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._texts: dict[str, Texts] = {}
+        if not (_is_header(self.header) and self._is_whole()):
+            raise DamagedError(f"The index file {path} is damaged: it is no segment.")
+
+    def _is_whole(self) -> bool:
+        frames, leaves = self.count("frame"), self.count("leaf")
+        return (
+            self.shape("leaf.id") == (leaves, 20)
+            and self.shape("leaf.frames") == (leaves + 1,)
+            and all(self.shape(f"frame.{scope}s") == (frames + 1,) for scope in SCOPES[1:])
+            and all(self.shape(f"{scope}.frame") == (self.count(scope),) for scope in SCOPES[1:])
+        )
 
     def __repr__(self) -> str:
         return f"<Segment {self.path.name}: {self.count('frame')} frames>"
@@ -148,14 +161,42 @@ class Segment(ArrayFile):
         """Returns the leaf of each frame; its place in it is its row less the leaf's first."""
         return (np.searchsorted(self.leaf_starts, rows, side="right") - 1).astype(np.int32)
 
+    # Vectors
+
     @cached_property
     def vector_names(self) -> tuple[str, ...]:
-        """The names of vectors that frames carry."""
-        return tuple(self.header["vectors"])
+        """The names of vectors that frames carry, sorted."""
+        return tuple(self.texts("frame.vectors")) if self.has("frame.vectors.codes") else ()
 
     def vectors(self, name: str) -> list[Vectors]:
-        """Returns the vectors of a name, one value for each length that occurs."""
-        return [
-            Vectors(self.array(f"frame.vectors/{key}.owners"), self.array(f"frame.vectors/{key}.matrix"))
-            for key in self.header["vectors"].get(name, ())
-        ]
+        """Returns the vectors of a name, one value for each length that occurs, the shortest first."""
+        if name not in self.vector_names:
+            return []
+        codes, lengths = self.array("frame.vectors.codes"), self.array("frame.vectors.lengths")
+        starts, owners = self.array("frame.vectors.starts"), self.array("frame.vectors.owners")
+        ends = np.cumsum(np.diff(starts) * lengths.astype(np.int64))
+        found = []
+        for group in np.flatnonzero(codes == self.vector_names.index(name)).tolist():
+            rows, length = owners[starts[group] : starts[group + 1]], int(lengths[group])
+            end = int(ends[group])
+            numbers = self.array("frame.vectors.numbers")[end - len(rows) * length : end]
+            found.append(Vectors(rows, numbers.reshape(len(rows), length)))
+        return found
+
+
+def _is_header(header: dict[str, Any]) -> bool:
+    """Says whether this is the header of a segment: its values are of the right types."""
+    counts, paths, inexact = header.get("counts"), header.get("paths"), header.get("inexact")
+    return (
+        isinstance(counts, dict)
+        and all(type(counts.get(name)) is int and counts[name] >= 0 for name in (*SCOPES, "leaf"))
+        and isinstance(paths, dict)
+        and all(_are_paths(paths.get(scope)) for scope in SCOPES)
+        and isinstance(inexact, list)
+    )
+
+
+def _are_paths(paths: Any) -> bool:
+    return isinstance(paths, list) and all(
+        isinstance(path, list) and all(isinstance(key, str) for key in path) for path in paths
+    )

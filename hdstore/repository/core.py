@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 from hdstore.errors import NotFoundError, ReadOnlyError
 from hdstore.media import Media, Roots
@@ -75,8 +77,8 @@ class Core:
         if os.access(self.layout.index, os.W_OK):
             return Index(folder, self.objects, tmp=self.layout.tmp, lock=lock)
         _log.warning("%s can not be written to: its index is built in a temporary folder.", self.layout.index)
-        self._temporary = TemporaryDirectory(prefix="hdstore-index-")
-        aside = Path(self._temporary.name)
+        aside = Path(mkdtemp(prefix="hdstore-index-"))
+        finalize(self, rmtree, aside, ignore_errors=True)
         return Index(aside / "frames", self.objects, tmp=aside, lock=aside / "lock")
 
     def recover(self) -> None:
