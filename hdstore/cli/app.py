@@ -31,6 +31,7 @@ class _Commands(LateGroup):
         "gc": "checking",
         "dataset": "datasets",
         "version": "versions",
+        "view": "views",
         "frame": "frames",
         "remote": "remotes",
         "root": "roots",

@@ -1,4 +1,4 @@
-"""Editing a frame as JSON: in the user's editor, or from text that was prepared.
+"""Editing a frame or a view as JSON: in the user's editor, or from text that was prepared.
 
 What was typed is never lost: when it can not be saved, it stays in a file whose name is told.
 """
@@ -10,8 +10,9 @@ import shlex
 import signal
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hdstore.cli.failures import explain
 from hdstore.cli.opening import read_text
@@ -22,7 +23,9 @@ from hdstore.model import Changes, PutFrame
 if TYPE_CHECKING:
     from hdstore.repository import DatasetVersion
 
-__all__ = ["edit_frame", "put_frame"]
+__all__ = ["edit_frame", "edit_text", "put_frame"]
+
+_T = TypeVar("_T")
 
 
 def put_frame(version: DatasetVersion, frame_id: str, text: str, *, base: str) -> Changes:
@@ -43,10 +46,23 @@ def edit_frame(version: DatasetVersion, frame_id: str) -> Changes:
     from hdstore.codec import frame_to_json
 
     state = version.state()
-    before = frame_to_json(state.frame(frame_id)) + "\n"
-    path = _temporary(before)
+    changes = edit_text(
+        frame_to_json(state.frame(frame_id)) + "\n",
+        lambda text: put_frame(version, frame_id, text, base=state.commit),
+        what="frame",
+        instead="--json",
+    )
+    return changes or Changes(before=state.commit, after=state.commit, version_id=version.id)
+
+
+def edit_text(before: str, save: Callable[[str], _T], *, what: str, instead: str) -> _T | None:
+    """Opens a text in the user's editor and returns what ``save`` makes of it; None when nothing was changed.
+
+    What ``save`` refuses can be edited again. ``instead`` is the option that needs no editor.
+    """
+    path = _temporary(before, what)
     try:
-        changes = _edit_until_saved(version, frame_id, path, before, base=state.commit)
+        saved = _edit_until_saved(path, before, save, instead)
     except HdstoreError as error:
         if _differs(path, before):
             error.add_note(f"What you wrote is kept in {path}")
@@ -54,19 +70,17 @@ def edit_frame(version: DatasetVersion, frame_id: str) -> Changes:
             path.unlink(missing_ok=True)
         raise
     path.unlink(missing_ok=True)
-    return changes
+    return saved
 
 
-def _edit_until_saved(
-    version: DatasetVersion, frame_id: str, path: Path, before: str, *, base: str
-) -> Changes:
+def _edit_until_saved(path: Path, before: str, save: Callable[[str], _T], instead: str) -> _T | None:
     while True:
-        _run_editor(path)
+        _run_editor(path, instead)
         text = read_text(str(path))
         if text.strip() == before.strip():
-            return Changes(before=base, after=base, version_id=version.id)
+            return None
         try:
-            return put_frame(version, frame_id, text, base=base)
+            return save(text)
         except InvalidInputError as error:
             if not can_ask():
                 raise
@@ -82,17 +96,17 @@ def _differs(path: Path, before: str) -> bool:
         return False
 
 
-def _temporary(text: str) -> Path:
+def _temporary(text: str, what: str) -> Path:
     try:
-        handle, name = tempfile.mkstemp(prefix="hdstore-frame-", suffix=".json")
+        handle, name = tempfile.mkstemp(prefix=f"hdstore-{what}-", suffix=".json")
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:
-        raise StorageError(f"The frame can not be written for the editor: {error.strerror}.") from error
+        raise StorageError(f"The {what} can not be written for the editor: {error.strerror}.") from error
     return Path(name)
 
 
-def _run_editor(path: Path) -> None:
+def _run_editor(path: Path, instead: str) -> None:
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     # Ctrl-C belongs to the editor while it runs. A handler, and not "ignore", because the editor would inherit that.
     before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
@@ -101,7 +115,7 @@ def _run_editor(path: Path) -> None:
         done = subprocess.run([*words, str(path)], check=False)
     except (OSError, ValueError) as error:
         raise InvalidInputError(
-            f"The editor {command!r} can not be started ({error}); set VISUAL or EDITOR, or use --json."
+            f"The editor {command!r} can not be started ({error}); set VISUAL or EDITOR, or use {instead}."
         ) from error
     finally:
         signal.signal(signal.SIGINT, before)

@@ -220,13 +220,18 @@ def _plain(value: Any) -> Any:
 _AT = re.compile(r"(?P<said>.*?)(?: - at (?P<key>`key` in )?`\$(?P<path>.*)`)?", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
-_FIELDS = sorted(
-    {
-        name
-        for kind in (View, ViewQuery, RoiRule, MappingRule, Iteration, Clip)
-        for name in kind.__struct_fields__
-    }
-)
+_PARTS: dict[str, type[msgspec.Struct]] = {
+    "": View,
+    "augmentation": Augmentation,
+    "clip": Clip,
+    "iteration": Iteration,
+    "mapping": MappingRule,
+    "queries": ViewQuery,
+    "rois": RoiRule,
+    "sets": AugmentationSet,
+}
+"""What stands under a key of a view."""
+
 _CHOICES: dict[str, type[enum.StrEnum]] = {"filter": FilterBy, "order": Order, "output": Output}
 _KINDS = {
     "array": "a list",
@@ -245,7 +250,8 @@ def _explain(message: str, plain: Any) -> str:
     said, path = (match["said"], match["path"] or "") if match else (message, "")
     where = path.lstrip(".") or "the view"
     if unknown := _UNKNOWN.fullmatch(said):
-        near = difflib.get_close_matches(unknown[1], _FIELDS, n=1)
+        part = _PARTS.get(re.sub(r"\[\d+\]", "", path).rpartition(".")[2], View)
+        near = difflib.get_close_matches(unknown[1], part.__struct_fields__, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         return f"In {where} there is no field {unknown[1]!r}{hint}"
     if missing := _MISSING.fullmatch(said):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from hdstore.errors import InvalidValueError
 from hdstore.ids import NAMED_ID_PATTERN
 from hdstore.model.rules import check_metadata, check_name
-from hdstore.model.view import ANY, Iteration, MappingRule, Order, RoiRule, View, ViewQuery
+from hdstore.model.view import ANY, Iteration, MappingRule, Order, Output, RoiRule, View, ViewQuery
 
 __all__ = ["MAX_QUERIES", "check_view"]
 
@@ -33,7 +33,7 @@ def check_view(view: View) -> None:
             raise InvalidValueError(
                 f"enumeration gives labels a number of 64 bits each, but {label!r} has {value!r}."
             )
-    _check_clip(view.iteration)
+    _check_clip(view.iteration, view.output)
     for path in view.projection:
         if not path.strip("."):
             raise InvalidValueError(f"projection names fields by dotted paths, and {path!r} names none.")
@@ -87,7 +87,7 @@ def _check_range(ends: tuple[float | None, float | None], where: str) -> None:
         raise InvalidValueError(f"{where} begins at {low} and ends at {high}; write the lower end first.")
 
 
-def _check_clip(iteration: Iteration) -> None:
+def _check_clip(iteration: Iteration, output: Output) -> None:
     clip = iteration.clip
     if clip is None:
         return
@@ -95,6 +95,11 @@ def _check_clip(iteration: Iteration) -> None:
         raise InvalidValueError(
             f"iteration.clip asks for runs of frames, which need the order {Order.SEQUENTIAL}, not {iteration.order};"
             " leave one of the two out."
+        )
+    if output is Output.EACH:
+        raise InvalidValueError(
+            f"iteration.clip gives runs of frames, and the output {output} one frame for each annotation; leave one of"
+            " the two out."
         )
     if clip.gap is not None and not (math.isfinite(clip.gap) and clip.gap >= 0):
         raise InvalidValueError(

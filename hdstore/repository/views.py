@@ -142,19 +142,21 @@ class StoredView:
         ``base`` is the content hash of the value that was read; when somebody changed it since, nothing is saved and
         ConflictError says so. Raises ReadOnlyError on a published view, and as ``Repository.create_view`` does.
         """
+        self.check_editable()
         checked = storable(self._core, view)
         with self._core.changing(f"Edit view {self.name}") as change:
             document = change.view_document(self.id)
-            if document.published:
-                raise ReadOnlyError(
-                    f"View {document.name!r} is published and can not be changed; clone it under a new name and edit"
-                    " the clone."
-                )
+            _check_draft(document)
             if base is not None and view_hash(document.view) != base:
                 raise ConflictError(
                     f"Somebody else changed the view {document.name!r} since it was read; read it and edit it again."
                 )
             change.put_view(replace(document, view=checked))
+
+    def check_editable(self) -> None:
+        """Raises ReadOnlyError when it is published, or the repository is of a newer format."""
+        self._core.check_writable()
+        _check_draft(self.document)
 
     def clone(self, name: str, *, unpin: bool = False) -> StoredView:
         """Stores its value under a new name as a draft; with ``unpin`` its versions are free to move again.
@@ -190,6 +192,13 @@ class StoredView:
             if document.published and not force:
                 raise ReadOnlyError(f"View {document.name!r} is published; deleting it needs force.")
             change.put_view(replace(document, deleted=True))
+
+
+def _check_draft(document: ViewDocument) -> None:
+    if document.published:
+        raise ReadOnlyError(
+            f"View {document.name!r} is published and can not be changed; clone it under a new name and edit the clone."
+        )
 
 
 def storable(core: Core, view: View) -> View:

@@ -126,7 +126,7 @@ views = st.builds(
     queries=st.tuples(
         st.builds(ViewQuery, dataset=names, version=names), st.lists(queries, max_size=2).map(tuple)
     ).map(lambda both: (both[0], *both[1])),
-)
+).filter(lambda view: view.iteration.clip is None or view.output is not Output.EACH)
 
 
 @given(views)
