@@ -13,7 +13,7 @@ from hdstore.codec import encode_view
 from hdstore.model import Progress
 from hdstore.train.extras import need
 from hdstore.train.inference import Inference
-from hdstore.train.items import item_count
+from hdstore.train.items import frames_of, item_count
 from hdstore.train.rows import row_of, schema_of
 from hdstore.train.writing import new_file
 
@@ -138,7 +138,7 @@ class _Table:
             self._progress("Writing rows", self.rows, self._total)
 
     def _items(self) -> Iterator[ViewItem]:
-        return islice(self._view.items(), self._total)
+        return frames_of(islice(self._view.items(), self._total))
 
     def _batch(self, pa: Any, rows: list[dict[str, Any]], rois: int) -> Any:
         self.rows += len(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hdstore.model import View
     from hdstore.view import ViewItem
 
-__all__ = ["Items", "item_count"]
+__all__ = ["Items", "frames_of", "item_count"]
 
 
 class Items(Protocol):
@@ -61,3 +61,12 @@ def item_count(view: Items, limit: int | None) -> int:
     if limit is not None and iteration.infinite and iteration.limit is None:
         return limit
     return len(view) if limit is None else min(len(view), limit)
+
+
+def frames_of(items: Iterable[ViewItem]) -> Iterator[ViewItem]:
+    """Yields items of one frame each: a clip's are those of its frames, which share its position."""
+    for item in items:
+        if item.clip:
+            yield from item.clip
+        else:
+            yield item

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hdstore.codec import frame_to_builtins, view_to_builtins
 from hdstore.model import Progress
-from hdstore.train.items import item_count
+from hdstore.train.items import frames_of, item_count
 from hdstore.train.writing import new_file
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _items(view: Items, limit: int | None, progress: Progress | None) -> Iterato
     """Yields the items; a view without an end needs a limit."""
     total = item_count(view, limit)
     done = 0
-    for done, item in enumerate(islice(view.items(), total), 1):
+    for done, item in enumerate(frames_of(islice(view.items(), total)), 1):
         yield item
         if progress is not None and done % _EVERY == 0:
             progress("Writing frames", done, total)

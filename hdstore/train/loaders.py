@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -82,8 +83,8 @@ class CropLoader:
     """Loads what one annotation shows, for classifiers; the view's output is ``frame_per_roi``.
 
     Returns ``(image, number)``: the upright rectangle around the annotation, made larger by ``margin`` of its width and
-    height on each side, scaled to ``size`` (height, width); an annotation without geometry means the whole picture. The
-    number is -1 where the view gives the label none; ``cross_entropy(..., ignore_index=-1)`` passes over those.
+    height on each side and then to whole pixels, scaled to ``size`` (height, width); an annotation without geometry
+    means the whole picture. The number is -1 where the view gives the label none; ``cross_entropy(..., ignore_index=-1)`` passes over those.
     """
 
     size: tuple[int, int]
@@ -106,24 +107,24 @@ class CropLoader:
         source = source_of(frame, self.source or (on[0] if on else None))
         picture = _picture(frame, source, media, self.mode, self.max_pixels)
         bounds = bounding_box(frame.annotations[0].geometry)
-        box = (0.0, 0.0, float(picture.width), float(picture.height))
         if bounds is not None:
-            box = self._inside(frame, bounds, picture)
+            picture = picture.crop(self._inside(frame, bounds, picture))
         height, width = self.size
-        return _tensor(picture.resize((width, height), Image.Resampling.BILINEAR, box=box)), item.numbers[0]
+        return _tensor(picture.resize((width, height), Image.Resampling.BILINEAR)), item.numbers[0]
 
     def _inside(
         self, frame: Frame, bounds: tuple[float, float, float, float], picture: Image.Image
-    ) -> tuple[float, float, float, float]:
+    ) -> tuple[int, int, int, int]:
         x, y, w, h = bounds
-        left, right = max(x - self.margin * w, 0.0), min(x + w + self.margin * w, float(picture.width))
-        top, bottom = max(y - self.margin * h, 0.0), min(y + h + self.margin * h, float(picture.height))
+        left, top = max(x - self.margin * w, 0.0), max(y - self.margin * h, 0.0)
+        right = min(x + w + self.margin * w, float(picture.width))
+        bottom = min(y + h + self.margin * h, float(picture.height))
         if left >= right or top >= bottom:
             raise MediaError(
                 f"Annotation {frame.annotations[0].id!r} of frame {frame.id!r} covers nothing of its picture of"
                 f" {picture.width} x {picture.height} pixels."
             )
-        return left, top, right, bottom
+        return math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@
     for images, targets in DataLoader(dataset, batch_size=8, num_workers=4, collate_fn=collate): ...
 
 A **loader** makes what is trained on of an item of a view: any function ``load(item, media)`` that can be pickled. A
-**transform** then gets what the loader returned; a pair comes as two arguments, as torchvision's ``v2`` wants it.
+**transform** then gets what the loader returned; a pair comes as two arguments, as torchvision's ``v2`` wants it. A clip
+is loaded as the list of its frames.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class _Sampler:
     def __call__(self, item: ViewItem, media: Media) -> tuple[Any] | None:
         """Returns the sample in a tuple, or None where its item is skipped."""
         try:
-            sample = self._load(item, media)
+            sample = self._loaded(item, media)
         except MediaError as error:
             if self.on_error == "raise":
                 raise
@@ -101,7 +102,12 @@ class _Sampler:
             return None
         if self._transform is None:
             return (sample,)
-        return (self._transform(*sample) if isinstance(sample, tuple) else self._transform(sample),)
+        return (self._transform(*sample) if type(sample) is tuple else self._transform(sample),)
+
+    def _loaded(self, item: ViewItem, media: Media) -> Any:
+        if item.clip:
+            return [self._load(one, media) for one in item.clip]
+        return self._load(item, media)
 
 
 class FrameDataset(torch.utils.data.Dataset):
@@ -194,11 +200,15 @@ class FrameStream(torch.utils.data.IterableDataset):
         self._epoch[0] = epoch
 
     def __iter__(self) -> Iterator[Any]:
+        # Not in the generator, which begins only when its first item is wanted: the state is that of this pass at once.
         shard, shards = self._shard()
-        view = self._of_epoch()
-        end = self._end(view)
         (epoch, taken), self._resume = self._resume, (0, {})
         self._taken = taken.get(shard, 0) if epoch == self.epoch else 0
+        return self._pass(shard, shards)
+
+    def _pass(self, shard: int, shards: int) -> Iterator[Any]:
+        view = self._of_epoch()
+        end = self._end(view)
         for item in view.items(start=shard + self._taken * shards, worker=shard, workers=shards):
             if end is not None and item.position >= end:
                 break
