@@ -47,13 +47,15 @@ class InvalidFileError(InvalidInputError):
 class QuerySyntaxError(InvalidInputError):
     """A query line that can not be parsed.
 
-    ``position`` is the offset of the offending character in ``text``, counted from 0.
+    ``position`` is the offset of the offending character in ``text``, counted from 0. A traceback shows the line with
+    a caret under it.
     """
 
     def __init__(self, message: str, *, text: str, position: int) -> None:
         super().__init__(message)
         self.text = text
         self.position = position
+        self.add_note(self.caret())
 
     def caret(self) -> str:
         """Returns the query line with a caret under the place where reading stopped."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import pickle
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def test_errors_carry_what_a_caller_needs() -> None:
     """Positions, candidates and both sides of a conflict."""
     syntax = QuerySyntaxError("An operand is missing.", text="a AND", position=5)
     assert syntax.caret() == "a AND\n     ^"
+    assert "a AND\n     ^" in "".join(traceback.format_exception(syntax))
     assert AmbiguousNameError("Two.", candidates=("a", "b")).candidates == ("a", "b")
     conflict = EditConflictError("Changed.", frame_id="f", base=1, ours=2, theirs=3)
     assert (conflict.frame_id, conflict.base, conflict.ours, conflict.theirs) == ("f", 1, 2, 3)

@@ -34,7 +34,8 @@ def hints(error: HdstoreError) -> list[str]:
     """Returns the lines that say more or what to do next."""
     lines = list(getattr(error, "__notes__", ()))
     if isinstance(error, QuerySyntaxError):
-        lines += _caret(error)
+        # The caret of the note stands right only where no character is wide.
+        lines = [line for line in lines if line != error.caret()] + _caret(error)
     elif isinstance(error, AmbiguousNameError):
         lines += ["Say which one by its id:", *(f"  {candidate}" for candidate in error.candidates)]
     elif isinstance(error, RepositoryNotFoundError):

@@ -206,8 +206,7 @@ def compile_filter(query: ViewQuery, *, now: datetime | None = None) -> FrameFil
     A source query is met by any source. Several rules may be met by different annotations.
 
     Raises:
-        QuerySyntaxError: one of its lines is no query; the message begins with the field it stands in, such as
-            ``rois[0].query``.
+        QuerySyntaxError: one of its lines is no query; a note says in which field it stands, such as ``rois[0].query``.
     """
     when = moment(now or datetime.now(UTC))
     parts = [_plan_in("frame", query.frame, Scope.FRAME, when)]
@@ -227,7 +226,8 @@ def _plan_in(field: str, text: str, scope: Scope, now: Interval) -> Plan:
     try:
         return plan_of(text, scope, now)
     except QuerySyntaxError as error:
-        raise QuerySyntaxError(f"{field}: {error}", text=text, position=error.position) from error
+        error.add_note(f"It stands in {field}.")
+        raise
 
 
 def annotation_plan(rule: RoiRule, field: str, now: Interval) -> Plan:

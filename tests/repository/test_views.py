@@ -168,7 +168,7 @@ def test_a_query_that_can_not_be_read_is_not_stored(
         repository.create_view("bad", View(queries=(*CURRENT.queries, query)))
     assert raised.value.position == position
     assert raised.value.caret().endswith("^")
-    assert raised.value.__notes__ == [f"It stands in queries[1].{field}."]
+    assert raised.value.__notes__[1:] == [f"It stands in queries[1].{field}."]
     assert repository.views() == []
 
 
