@@ -33,6 +33,7 @@ from hdstore.allegroai.dataframe import (
 )
 from hdstore.allegroai.dataset import Dataset
 from hdstore.allegroai.dataset_version import DatasetVersion
+from hdstore.allegroai.dataview import DataView, IterationOrder
 from hdstore.compat.errors import ExistsError, HyperDatasetWarning, MissingError
 from hdstore.compat.session import use
 
@@ -43,6 +44,7 @@ __all__ = [
     "BulkContext",
     "ComplexPolygon2D",
     "ComplexPolygon3D",
+    "DataView",
     "Dataset",
     "DatasetVersion",
     "Ellipse2D",
@@ -50,6 +52,7 @@ __all__ = [
     "FrameGroup",
     "HyperDatasetWarning",
     "ImageAnnotation",
+    "IterationOrder",
     "KeyPoints2D",
     "KeyPoints3D",
     "Mask",

@@ -75,6 +75,7 @@ class Annotation:
         self.metadata = plain_dict(metadata, "The metadata of an annotation")
         self.type_name = self._registered
         self.binding: Binding | None = None
+        self.label_number: int | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.labels} {self.values}>"
@@ -85,7 +86,7 @@ class Annotation:
     __hash__ = None  # type: ignore[assignment]  # it changes
 
     def _state(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "binding"}
+        return {name: value for name, value in vars(self).items() if name not in ("binding", "label_number")}
 
     @classmethod
     def get_type(cls) -> str:
@@ -133,8 +134,8 @@ class Annotation:
 
     @property
     def label_enum(self) -> int | None:
-        """The number that a view gives to its label; None, for a frame that no view has yielded."""
-        return None
+        """The number that a view gives to its label, -1 where it gives none; None for a frame of no view."""
+        return self.label_number
 
     def geometry(self) -> Geometry | None:
         """Returns where it lies, as the library's own value; None for labels of the whole frame."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from hdstore.clearml.dataview import DataView
 from hdstore.clearml.entry import DataEntry
 from hdstore.clearml.hyperdataset import HyperDataset
 from hdstore.clearml.image import DataEntryImage, DataSubEntryImage
 from hdstore.clearml.management import HyperDatasetManagement
+from hdstore.clearml.query import HyperDatasetQuery
 from hdstore.clearml.sub_entry import DataSubEntry
 from hdstore.compat.errors import ExistsError, HyperDatasetWarning, MissingError, UnreadableError
 from hdstore.compat.session import use
@@ -15,9 +17,11 @@ __all__ = [
     "DataEntryImage",
     "DataSubEntry",
     "DataSubEntryImage",
+    "DataView",
     "ExistsError",
     "HyperDataset",
     "HyperDatasetManagement",
+    "HyperDatasetQuery",
     "HyperDatasetWarning",
     "MissingError",
     "UnreadableError",

@@ -18,6 +18,7 @@ from hdstore.clearml.entry import DataEntry
 from hdstore.clearml.image import DataEntryImage, DataSubEntryImage
 from hdstore.clearml.rois import Roi, gather, rois_of
 from hdstore.clearml.sub_entry import DataSubEntry
+from hdstore.compat.projection import Paths, project
 from hdstore.compat.values import deep
 from hdstore.compat.wire import frame_from_dict, frame_to_dict
 from hdstore.errors import InvalidValueError
@@ -26,7 +27,15 @@ from hdstore.model import Frame, FrameGroup, SingleFrame, Source
 if TYPE_CHECKING:
     from hdstore.repository import Repository
 
-__all__ = ["bind_entry", "entry_from_dict", "entry_from_native", "entry_to_dict", "entry_to_native"]
+__all__ = [
+    "bind_entry",
+    "entry_from_dict",
+    "entry_from_native",
+    "entry_to_dict",
+    "entry_to_native",
+    "item_to_dict",
+    "partial_entry",
+]
 
 _BASES = (DataEntry, DataEntryImage, DataSubEntry, DataSubEntryImage)
 
@@ -187,6 +196,28 @@ def _place(entry: DataEntry, rois: list[Roi]) -> None:
 def entry_to_dict(entry: DataEntry) -> dict[str, Any]:
     """Returns an entry as ClearML's REST interface writes a frame."""
     return frame_to_dict(entry_to_native(entry), corners=True)
+
+
+def item_to_dict(native: Frame, numbers: Sequence[int], paths: Paths | None) -> dict[str, Any]:
+    """Returns a frame of a view as a dict, with the numbers of its labels, or those parts of it that paths name."""
+    plain = frame_to_dict(native, corners=True)
+    for roi, number in zip(plain["rois"], numbers, strict=True):
+        roi["label_num"] = number
+    return plain if paths is None else project(plain, paths)
+
+
+def partial_entry(
+    native: Frame, home: Repository | None, paths: Paths, *, numbers: Sequence[int] = ()
+) -> DataEntry:
+    """Returns an entry that has only the parts of a frame that paths name, its id, names and class."""
+    keys = [("id",), ("frame_type",), ("meta", ENTRY_CLASS), ("meta", ENTRY_FIELDS), ("sources", "id")]
+    keys += [
+        ("meta", source.id, key) for source in native.sources for key in (SUB_ENTRY_CLASS, SUB_ENTRY_FIELDS)
+    ]
+    if any(path[0] in ("rois", "*") for path in paths):
+        keys += [("rois", key) for key in ("id", "sources")]
+    picked = project(frame_to_dict(native, corners=True), [*paths, *keys])
+    return entry_from_native(frame_from_dict(picked), home, numbers=numbers)
 
 
 def entry_from_dict(plain: Mapping[str, Any], kind: type[DataEntry] = DataEntry) -> DataEntry:
