@@ -11,10 +11,13 @@ import pytest
 from hdstore.codec import (
     decode_dataset,
     decode_frame,
+    decode_view_document,
     encode_dataset,
     encode_frame,
+    encode_view_document,
     frame_from_json,
     leaf_count,
+    view_hash,
 )
 from hdstore.ids import frame_key
 from hdstore.model import SingleFrame
@@ -86,3 +89,11 @@ def test_the_document_is_canonical() -> None:
     """The catalog document of the page is written again exactly as it stands there."""
     document = example("document").encode()
     assert encode_dataset(decode_dataset(document, "the example")) == document
+
+
+def test_the_view_is_canonical() -> None:
+    """The stored view of the page is written again exactly as it stands there, and has the hash it says."""
+    document = example("view").encode()
+    stored = decode_view_document(document, "the example")
+    assert encode_view_document(stored) == document
+    assert view_hash(stored.view) == example("view hash").strip()
