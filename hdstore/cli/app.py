@@ -27,6 +27,7 @@ class _Commands(LateGroup):
         "clone": "remotes",
         "push": "remotes",
         "pull": "remotes",
+        "index": "indexing",
         "fsck": "checking",
         "gc": "checking",
         "dataset": "datasets",

@@ -54,7 +54,6 @@ class Shelf:
             try:
                 found = Segment(self.folder / name)
             except DamagedError as error:
-                _log.warning("%s It is built again.", error)
                 raise FileNotFoundError(name) from error
             with self._guard:
                 found = self._segments.setdefault(name, found)
@@ -99,6 +98,8 @@ class Shelf:
             return []
         usable = self.usable()
         if usable != names:
+            for name in sorted({*names}.difference(usable)):
+                _log.warning("%s is missing or damaged; what it held is built again.", self.folder / name)
             self._manifest.write(usable)
         self._sweep(usable)
         return usable

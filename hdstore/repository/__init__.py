@@ -6,6 +6,7 @@ from hdstore.repository.author import author_from_environment
 from hdstore.repository.comparing import ComparedField, compare_views
 from hdstore.repository.dataset import Dataset
 from hdstore.repository.dataviews import DataView
+from hdstore.repository.indexing import IndexedVersion, IndexReport
 from hdstore.repository.naming import quote_name, split_path
 from hdstore.repository.reports import Finding, GcReport, ImportReport
 from hdstore.repository.repository import Repository, clone, init, open_repository
@@ -21,6 +22,8 @@ __all__ = [
     "Finding",
     "GcReport",
     "ImportReport",
+    "IndexReport",
+    "IndexedVersion",
     "Repository",
     "StoredView",
     "author_from_environment",

@@ -8,6 +8,7 @@ from contextlib import suppress
 from hdstore.errors import HdstoreError
 from hdstore.model import DatasetDocument, Progress, View, ViewDocument
 from hdstore.repository.core import KEEP_REF, Core, draft_ref, keep_ref, published_ref
+from hdstore.repository.indexing import index_damage
 from hdstore.repository.reports import Finding
 from hdstore.store import CATALOG_REF, FORMAT, Catalog, decode_commit, verify_files
 from hdstore.sync import INCOMING_REF
@@ -17,7 +18,7 @@ __all__ = ["check_repository"]
 
 
 def check_repository(core: Core, *, progress: Progress | None = None) -> list[Finding]:
-    """Returns what is damaged: object files, refs, catalog, versions with their frames, kept media."""
+    """Returns what is damaged: object files, refs, catalog, versions with their frames, kept media, index."""
     return list(_Check(core, progress).run())
 
 
@@ -43,6 +44,7 @@ class _Check:
         if found:
             # Where all is there they are litter; where something is missing it may lie in them.
             yield from self._unfinished
+        yield from self._index()
 
     def _say(self, what: str, done: int, total: int | None = None) -> None:
         if self._progress is not None:
@@ -208,6 +210,16 @@ class _Check:
                     waiting += decode_commit(core.objects.read(oid, "commit")).parents
                 except HdstoreError as error:
                     yield Finding("version", f"{called}, commit {oid}", str(error))
+
+    def _index(self) -> Iterator[Finding]:
+        self._say("Verifying the index", 0)
+        for sentence in index_damage(self._core):
+            yield Finding(
+                "index",
+                str(self._core.index_folder),
+                f"{sentence} Searches may go wrong, but nothing is lost: remove it with 'hdstore index drop', and the"
+                " next search builds it anew.",
+            )
 
     def _media(self) -> Iterator[Finding]:
         media = self._core.media

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from hdstore.model import Progress
 from hdstore.repository.core import KEEP_REF, Core, keep_moves
+from hdstore.repository.indexing import compact_index
 from hdstore.repository.reports import GcReport
 from hdstore.store import CATALOG_REF, RefUpdate, decode_commit, files, gc_objects
 from hdstore.version import VersionState, commit_of, media_of
@@ -17,7 +18,8 @@ __all__ = ["collect_garbage"]
 def collect_garbage(core: Core, *, grace: float, progress: Progress | None = None) -> GcReport:
     """Packs objects and removes what no ref reaches and is older than ``grace`` seconds.
 
-    What living views pin is reached. Media count as reached while any commit that a ref reaches names them.
+    What living views pin is reached. Media count as reached while any commit that a ref reaches names them. The index
+    keeps what versions and views need as they stand now.
     """
     _mend_keeps(core)
     collected = gc_objects(core.layout.hds, grace=grace, progress=progress)
@@ -34,12 +36,14 @@ def collect_garbage(core: Core, *, grace: float, progress: Progress | None = Non
                 core.media.remove(name)
                 size += stat.st_size
                 removed += 1
+    freed = compact_index(core, progress)
     return GcReport(
         objects_removed=collected.removed,
         size_before=collected.before,
         size_after=collected.after,
         media_removed=removed,
         media_bytes=size,
+        index_bytes=freed,
     )
 
 

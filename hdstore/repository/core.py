@@ -68,14 +68,26 @@ class Core:
         self.media = Media(layout.media, self.roots, layout.tmp, cache=layout.index)
         self._catalog: Catalog | None = None
 
+    @property
+    def index_folder(self) -> Path:
+        """The folder of the index over all versions."""
+        return self.layout.index / "frames"
+
     @cached_property
-    def index(self) -> Index:
-        """The index over all versions; a repository that can not be written to gets one that goes with this handle."""
+    def kept_index(self) -> Index:
+        """The index over all versions, in the repository."""
         from hdstore.index import Index  # numpy is loaded by whoever searches
 
-        folder, lock = self.layout.index / "frames", self.layout.locks / "index.lock"
+        lock = self.layout.locks / "index.lock"
+        return Index(self.index_folder, self.objects, tmp=self.layout.tmp, lock=lock)
+
+    @cached_property
+    def index(self) -> Index:
+        """The index for searches; a repository that can not be written to gets one that goes with this handle."""
+        from hdstore.index import Index
+
         if os.access(self.layout.index, os.W_OK):
-            return Index(folder, self.objects, tmp=self.layout.tmp, lock=lock)
+            return self.kept_index
         _log.warning("%s can not be written to: its index is built in a temporary folder.", self.layout.index)
         aside = Path(mkdtemp(prefix="hdstore-index-"))
         finalize(self, rmtree, aside, ignore_errors=True)

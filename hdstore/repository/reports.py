@@ -41,3 +41,4 @@ class GcReport:
     size_after: int
     media_removed: int = 0
     media_bytes: int = 0
+    index_bytes: int = 0

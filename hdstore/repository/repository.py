@@ -28,6 +28,7 @@ from hdstore.repository.comparing import ComparedField, compare_views, with_name
 from hdstore.repository.core import Core, draft_ref
 from hdstore.repository.dataset import FIRST_VERSION, Dataset, write_root
 from hdstore.repository.dataviews import DataView
+from hdstore.repository.indexing import IndexReport, build_index, drop_index, index_report
 from hdstore.repository.naming import clean_project, clean_tags, find_one, in_project, match_tags, split_path
 from hdstore.repository.reports import Finding, GcReport, ImportReport
 from hdstore.repository.version import DatasetVersion
@@ -315,6 +316,25 @@ class Repository:
         """Brings what a remote has; raises DivergedError, and changes nothing, when both have gone on."""
         self._core.check_writable()
         return self._remotes.pull(remote, self.media, progress=progress)
+
+    # The index
+
+    def build_index(
+        self, versions: Iterable[DatasetVersion | str] | None = None, *, progress: Progress | None = None
+    ) -> IndexReport:
+        """Indexes versions (None: all), so that searches need not, and compacts the index; returns what it then holds.
+
+        Versions are handles or paths ``DATASET/VERSION``. Searches build what they miss by themselves.
+        """
+        return build_index(self, self._core, versions, progress)
+
+    def index_status(self) -> IndexReport:
+        """Returns what the index holds, and which versions are in it."""
+        return index_report(self, self._core)
+
+    def drop_index(self) -> None:
+        """Removes the index; nothing is lost, the next search builds what it needs anew."""
+        drop_index(self._core)
 
     # Care
 

@@ -35,6 +35,8 @@ def gc(context: typer.Context) -> None:
         f" before {size(report.size_before)}."
     )
     say(f"Removed {count(report.media_removed, 'file')} of media ({size(report.media_bytes)}).")
+    if report.index_bytes:
+        say(f"Removed {size(report.index_bytes)} of the index.")
 
 
 def add_to(app: typer.Typer) -> None:
