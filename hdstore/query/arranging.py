@@ -46,14 +46,17 @@ class NumberKey:
 
 
 class Pile:
-    """Strings of several dictionaries by position; a position without one has the empty string."""
+    """Strings of several dictionaries by position; a position without one has the empty string.
 
-    def __init__(self, count: int) -> None:
+    ``whole`` says that chunks are to hold also what all strings begin with.
+    """
+
+    def __init__(self, count: int, *, whole: bool = False) -> None:
         self._begins = np.zeros(count, np.int64)
         self._lengths = np.zeros(count, np.int64)
         self._blocks: list[NDArray[np.uint8]] = []
         self._size = 0
-        self._shared: bytes | None = None
+        self._shared = b"" if whole else None
         self._windows: NDArray[np.uint8] | None = None
 
     def add(self, places: slice | Positions, codes: Rows, texts: Texts) -> None:

@@ -8,21 +8,21 @@ the order descends. What is equal by all keys comes by context, timestamp and id
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hdstore.errors import InvalidInputError
-from hdstore.index import Rows, Segment, VersionRows
-from hdstore.model import Frame
+from hdstore.index import Rows, VersionRows
 from hdstore.query.arranging import Positions, arrange, window
 from hdstore.query.columnar import ReadFrames
 from hdstore.query.found import Found
 from hdstore.query.properties import as_found, property_of
+from hdstore.query.runs import Run
 from hdstore.query.sortkeys import (
     COUNTS,
     Numbers,
@@ -33,10 +33,7 @@ from hdstore.query.sortkeys import (
     number_key,
 )
 
-__all__ = ["OrderBy", "Ordered", "Page", "Row", "order", "sequential"]
-
-Row: TypeAlias = tuple[Segment, int]
-"""A frame by its segment and row."""
+__all__ = ["OrderBy", "Ordered", "Page", "order", "sequential"]
 
 _SHORT = {"height": "sources.0.height", "width": "sources.0.width"}
 
@@ -94,43 +91,15 @@ def sequential(rows: VersionRows | Found) -> Ordered:
 
 
 @dataclass(frozen=True, eq=False)
-class Page:
-    """A run of frames of an order: frame ``i`` stands at ``rows[i]`` of the segment ``segments[numbers[i]]``.
+class Page(Run):
+    """A run of frames of an order; ``start`` is the place of its first one among ``total``.
 
-    ``start`` is the place of its first frame among ``total``. ``cursor`` goes on behind its last one; None: there are
-    no more.
+    ``cursor`` goes on behind its last one; None: there are no more.
     """
 
-    segments: tuple[Segment, ...]
-    numbers: Rows
-    rows: Rows
     start: int
     total: int
     cursor: str | None
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[Row]:
-        for number, row in zip(self.numbers.tolist(), self.rows.tolist(), strict=True):
-            yield self.segments[number], row
-
-    def ids(self) -> list[str]:
-        """Returns the ids of the frames."""
-        columns = [segment.text("frame.id") for segment in self.segments]
-        return [
-            columns[number].texts[int(columns[number].codes[row])]
-            for number, row in zip(self.numbers.tolist(), self.rows.tolist(), strict=True)
-        ]
-
-    def frames(self, read: ReadFrames) -> list[Frame]:
-        """Returns the frames themselves; each leaf they lie in is read once."""
-        found: dict[tuple[int, int], Frame] = {}
-        for number in np.unique(self.numbers).tolist():
-            rows = np.unique(self.rows[self.numbers == number])
-            frames = read(self.segments[number], rows)
-            found.update(((number, row), frame) for row, frame in zip(rows.tolist(), frames, strict=True))
-        return [found[place] for place in zip(self.numbers.tolist(), self.rows.tolist(), strict=True)]
 
 
 class Ordered:
@@ -174,6 +143,10 @@ class Ordered:
     @cached_property
     def _found_rows(self) -> Rows:
         return np.concatenate([np.empty(0, np.int32), *(rows for _, rows in self.found.parts)])
+
+    def run(self, positions: Positions) -> Run:
+        """Returns the frames at some positions, in the order of these."""
+        return Run(self.segments, self._numbers_of(positions), self._rows_of(positions))
 
     def _numbers_of(self, positions: Positions) -> Rows:
         return np.searchsorted(self._ends, positions, side="right").astype(np.int32)
