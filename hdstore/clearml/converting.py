@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hdstore.clearml.classes import (
@@ -18,7 +18,7 @@ from hdstore.clearml.entry import DataEntry
 from hdstore.clearml.image import DataEntryImage, DataSubEntryImage
 from hdstore.clearml.rois import Roi, gather, rois_of
 from hdstore.clearml.sub_entry import DataSubEntry
-from hdstore.compat.projection import Paths, project
+from hdstore.compat.projection import Paths, parse_projection, project
 from hdstore.compat.values import deep
 from hdstore.compat.wire import frame_from_dict, frame_to_dict
 from hdstore.errors import InvalidValueError
@@ -35,6 +35,8 @@ __all__ = [
     "entry_to_native",
     "item_to_dict",
     "partial_entry",
+    "paths_of",
+    "reader",
 ]
 
 _BASES = (DataEntry, DataEntryImage, DataSubEntry, DataSubEntryImage)
@@ -196,6 +198,26 @@ def _place(entry: DataEntry, rois: list[Roi]) -> None:
 def entry_to_dict(entry: DataEntry) -> dict[str, Any]:
     """Returns an entry as ClearML's REST interface writes a frame."""
     return frame_to_dict(entry_to_native(entry), corners=True)
+
+
+def paths_of(projection: Iterable[str] | None) -> Paths | None:
+    """Returns the paths of a projection; None where it is all of an entry."""
+    paths = None if projection is None else parse_projection(projection)
+    return None if not paths or ("*",) in paths else paths
+
+
+def reader(
+    projection: Iterable[str] | None,
+) -> Callable[[Frame, Repository | None, Sequence[int]], DataEntry]:
+    """Returns what makes entries of frames, of all that they say or of those parts that a projection names."""
+    paths = paths_of(projection)
+
+    def read(native: Frame, home: Repository | None, numbers: Sequence[int]) -> DataEntry:
+        if paths is None:
+            return entry_from_native(native, home, numbers=numbers)
+        return partial_entry(native, home, paths, numbers=numbers)
+
+    return read
 
 
 def item_to_dict(native: Frame, numbers: Sequence[int], paths: Paths | None) -> dict[str, Any]:

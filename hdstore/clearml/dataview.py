@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hdstore.clearml.converting import entry_from_native, item_to_dict, partial_entry
+from hdstore.clearml.converting import item_to_dict, paths_of, reader
 from hdstore.clearml.entry import DataEntry
 from hdstore.clearml.query import HyperDatasetQuery
 from hdstore.compat.iterating import ViewIterator
-from hdstore.compat.projection import Paths, parse_projection
 from hdstore.compat.rules import MappingRule, RoiQuery
 from hdstore.compat.viewstate import Origin, ViewState, find_place, order_of
 from hdstore.errors import InvalidInputError, InvalidValueError
@@ -212,7 +211,7 @@ class DataView:
         if allow_repetition or auto_synthetic_epoch_limit:
             self._state.draw_by_weights()
         return self._state.iterator(
-            _reader(projection),
+            _convert(projection),
             query_cache_size=query_cache_size,
             query_queue_depth=query_queue_depth,
             node_id=node_id,
@@ -227,12 +226,12 @@ class DataView:
     def to_list(self) -> list[DataEntry]:
         """Returns all entries; InvalidInputError (a ValueError) for a view without an end."""
         self._state.check_end("to_list")
-        return list(self._state.items(_reader(None)))
+        return list(self._state.items(_convert(None)))
 
     def to_dict(self, projection: Iterable[str] | None = None) -> list[dict[str, Any]]:
         """Returns all entries, or parts of them, as ``to_api_object`` gives them; InvalidInputError without an end."""
         self._state.check_end("to_dict")
-        paths = _paths(projection)
+        paths = paths_of(projection)
 
         def read(item: ViewItem, origin: Origin) -> dict[str, Any]:
             return item_to_dict(item.frame, item.numbers, paths)
@@ -279,19 +278,7 @@ def _native(query: HyperDatasetQuery) -> ViewQuery:
     return query.native
 
 
-def _paths(projection: Iterable[str] | None) -> Paths | None:
-    """Returns the paths of a projection; None where it is all of an entry."""
-    paths = None if projection is None else parse_projection(projection)
-    return None if not paths or ("*",) in paths else paths
-
-
-def _reader(projection: Iterable[str] | None) -> Callable[[ViewItem, Origin], DataEntry]:
+def _convert(projection: Iterable[str] | None) -> Callable[[ViewItem, Origin], DataEntry]:
     """Returns what makes entries, or parts of them, of the items of a view."""
-    paths = _paths(projection)
-
-    def read(item: ViewItem, origin: Origin) -> DataEntry:
-        if paths is None:
-            return entry_from_native(item.frame, origin.repository, numbers=item.numbers)
-        return partial_entry(item.frame, origin.repository, paths, numbers=item.numbers)
-
-    return read
+    read = reader(projection)
+    return lambda item, origin: read(item.frame, origin.repository, item.numbers)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from hdstore.clearml.adding import Intake
-from hdstore.clearml.converting import entry_from_native
+from hdstore.clearml.converting import entry_from_native, reader
 from hdstore.clearml.entry import DataEntry
 from hdstore.clearml.fields import FIELD_MAPPINGS, check_fields, read_fields, same_fields
 from hdstore.clearml.management import HyperDatasetManagement
 from hdstore.compat.errors import ExistsError, MissingError
+from hdstore.compat.iterating import ViewIterator
 from hdstore.compat.keeping import Keeping
 from hdstore.compat.lookup import find_dataset, find_version
 from hdstore.compat.session import current
@@ -230,6 +232,22 @@ class HyperDataset(HyperDatasetManagement):
                 raise InvalidValueError(f"An entry to delete is a DataEntry or an id, not {entry!r}.")
             ids.append(entry if isinstance(entry, str) else entry.id)
         return self.native.delete_frames(ids).removed if ids else 0
+
+    def get_iterator(
+        self, projection: Iterable[str] | None = None, batch_size: int | None = None
+    ) -> ViewIterator[DataEntry]:
+        """Returns an iterator over all entries as they stand now; ``iter()`` of it begins anew.
+
+        With ``projection``, entries have the parts that its dotted paths name. A thread reads ahead, ``batch_size``
+        (500) entries at a time.
+        """
+        state, read = self.native.state(), reader(projection)
+
+        def open(start: int, worker: int, workers: int) -> Iterator[DataEntry]:
+            frames = islice(state.frames(), start * workers + worker, None, workers)
+            return (read(native, self.repository, ()) for native in frames)
+
+        return ViewIterator(open, lambda: len(state), query_cache_size=batch_size)
 
     def __iter__(self) -> Iterator[DataEntry]:
         return (entry_from_native(native, self.repository) for native in self.native.frames())

@@ -23,6 +23,8 @@ __all__ = [
     "roi_rules",
 ]
 
+MAX_WEIGHT = 1e9
+
 OPEN = -1
 """What stands for an end of a range that is open."""
 
@@ -112,7 +114,11 @@ def filter_by(value: Any) -> FilterBy:
 
 
 def check_queries(query: ViewQuery) -> None:
-    """Checks the Lucene of a query; raises QuerySyntaxError (a ValueError) with the place where reading stopped."""
+    """Checks the weight and the Lucene of a query; QuerySyntaxError (a ValueError) tells where reading stopped."""
+    if not 0 < query.weight <= MAX_WEIGHT:
+        raise InvalidValueError(
+            f"The weight of a query is above 0 and at most {MAX_WEIGHT:.0e}, not {query.weight}."
+        )
     # Deferred: scripts that add frames ask no query.
     from hdstore.query import compile, compile_annotation, compile_source
 
