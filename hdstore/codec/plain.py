@@ -10,11 +10,23 @@ from hdstore.errors import InvalidValueError
 from hdstore.model import MaskLabel, Schema, Stats
 
 __all__ = [
+    "encode_json",
     "mask_labels_from_builtins",
     "schema_from_builtins",
     "schema_to_builtins",
     "stats_to_builtins",
 ]
+
+
+_json = msgspec.json.Encoder(order="deterministic")
+
+
+def encode_json(value: Any) -> bytes:
+    """Returns values of the model, or lists and maps of them, as compact JSON with sorted keys in UTF-8."""
+    try:
+        return _json.encode(value)
+    except (TypeError, UnicodeError, RecursionError) as error:
+        raise InvalidValueError(f"This can not be written as JSON: {error}.") from error
 
 
 def schema_to_builtins(schema: Schema) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hdstore.codec import frame_to_builtins, view_to_builtins
+from hdstore.codec import view_to_builtins
+from hdstore.codec.plain import encode_json
 from hdstore.model import Progress
 from hdstore.train.items import frames_of, item_count
 from hdstore.train.writing import new_file
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["to_json", "to_jsonl"]
 
 _EVERY = 1000
-
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def to_jsonl(
@@ -56,8 +54,8 @@ def to_json(
     """
     pinned = view.pinned()
     with new_file(Path(path)) as stream:
-        head = _encode({"view": view_to_builtins(pinned.value), "hash": pinned.content_hash})
-        stream.write(head[:-1].encode() + b',"items":[')
+        head = encode_json({"hash": pinned.content_hash, "view": view_to_builtins(pinned.value)})
+        stream.write(head[:-1] + b',"items":[')
         written = 0
         for item in _items(pinned, limit, progress):
             stream.write((b",\n" if written else b"\n") + _line(item))
@@ -73,9 +71,9 @@ def _line(item: ViewItem) -> bytes:
         "version": item.version,
         "query": item.query,
         "numbers": item.numbers,
-        "frame": frame_to_builtins(item.frame),
+        "frame": item.frame,
     }
-    return _encode(plain).encode()
+    return encode_json(plain)
 
 
 def _items(view: Items, limit: int | None, progress: Progress | None) -> Iterator[ViewItem]:

@@ -84,7 +84,8 @@ class CropLoader:
 
     Returns ``(image, number)``: the upright rectangle around the annotation, made larger by ``margin`` of its width and
     height on each side and then to whole pixels, scaled to ``size`` (height, width); an annotation without geometry
-    means the whole picture. The number is -1 where the view gives the label none; ``cross_entropy(..., ignore_index=-1)`` passes over those.
+    means the whole picture. The number is -1 where the view gives the label none, which
+    ``cross_entropy(..., ignore_index=-1)`` passes over.
     """
 
     size: tuple[int, int]

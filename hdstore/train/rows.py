@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from hdstore.codec import frame_to_builtins
+from hdstore.codec.plain import encode_json
 from hdstore.errors import InvalidValueError, MediaError
 from hdstore.model import (
     Annotation,
@@ -38,8 +37,6 @@ META = "meta_"
 
 VECTOR = "vector_"
 """What stands before the name of a vector in the name of its column."""
-
-_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 _MEDIUM = ("uri", "content_type", "hash", "size", "timestamp")
 _PICTURE = ("id", *_MEDIUM, "width", "height")
@@ -130,7 +127,6 @@ def row_of(item: ViewItem, columns: Columns, media: Media | None) -> dict[str, A
         MediaError: the file of the first source was changed since it was linked; the message names the frame.
     """
     frame = item.frame
-    plain = frame_to_builtins(frame)
     first = frame.sources[0] if frame.sources else Source()
     row: dict[str, Any] = {
         "position": item.position,
@@ -138,7 +134,7 @@ def row_of(item: ViewItem, columns: Columns, media: Media | None) -> dict[str, A
         "dataset": item.dataset,
         "version": item.version,
         "query": item.query,
-        "kind": plain["@"],
+        "kind": _kind(frame),
         "context": frame.context,
         "context_id": frame.context_id or None,
         "timestamp": float(frame.time),
@@ -149,7 +145,10 @@ def row_of(item: ViewItem, columns: Columns, media: Media | None) -> dict[str, A
         "size": first.size,
         "content_type": first.content_type or None,
         "sources": [_source(source) for source in frame.sources],
-        "rois": _rois(frame, plain, item.numbers),
+        "rois": [
+            _roi(annotation, number)
+            for annotation, number in zip(frame.annotations, item.numbers, strict=True)
+        ],
         "metadata": _json(frame.metadata),
         "extra": _json(frame.extra) if frame.extra else None,
         "blob": frame.blob or None,
@@ -161,6 +160,15 @@ def row_of(item: ViewItem, columns: Columns, media: Media | None) -> dict[str, A
     for name, vector in frame.vectors.items():
         row[VECTOR + name] = vector
     return row
+
+
+def _kind(value: Frame | Geometry) -> str:
+    """Returns the name of a kind as the encoded form writes it."""
+    return str(value.__struct_config__.tag)
+
+
+def _json(value: Any) -> str:
+    return encode_json(value).decode()
 
 
 def _local_path(frame: Frame, source: Source, media: Media) -> str | None:
@@ -187,40 +195,33 @@ def _fields(medium: Any, names: Sequence[str]) -> dict[str, Any]:
     return row
 
 
-def _rois(frame: Frame, plain: dict[str, Any], numbers: Sequence[int]) -> list[dict[str, Any]]:
-    rows = []
-    for annotation, given, number in zip(
-        frame.annotations, plain.get("annotations", ()), numbers, strict=True
-    ):
-        geometry = given.get("geometry")
-        rows.append(
-            {
-                "id": annotation.id,
-                "object_id": annotation.object_id,
-                "labels": annotation.labels,
-                "number": number,
-                "confidence": annotation.confidence,
-                "sources": annotation.sources,
-                "kind": None if geometry is None else geometry["@"],
-                "box": _box(annotation),
-                "numbers": _numbers(annotation.geometry),
-                "geometry": None if geometry is None else _json(geometry),
-                "metadata": _json(annotation.metadata) if annotation.metadata else None,
-            }
-        )
-    return rows
+def _roi(annotation: Annotation, number: int) -> dict[str, Any]:
+    geometry = annotation.geometry
+    return {
+        "id": annotation.id,
+        "object_id": annotation.object_id,
+        "labels": annotation.labels,
+        "number": number,
+        "confidence": annotation.confidence,
+        "sources": annotation.sources,
+        "kind": None if geometry is None else _kind(geometry),
+        "box": None if geometry is None else _box(geometry),
+        "numbers": None if geometry is None else _numbers(geometry),
+        "geometry": None if geometry is None else _json(geometry),
+        "metadata": _json(annotation.metadata) if annotation.metadata else None,
+    }
 
 
-def _box(annotation: Annotation) -> dict[str, float] | None:
+def _box(geometry: Geometry) -> dict[str, float] | None:
     try:
-        bounds = bounding_box(annotation.geometry)
+        bounds = bounding_box(geometry)
     except InvalidValueError:
         # A mask whose runs can not be read has no box; that is a finding of fsck, not of every export.
         return None
     return None if bounds is None else dict(zip("xywh", bounds, strict=True))
 
 
-def _numbers(geometry: Geometry | None) -> list[Sequence[float]] | None:
+def _numbers(geometry: Geometry) -> list[Sequence[float]] | None:
     """Returns the numbers of a geometry in runs: a ring, a face, or all of them."""
     match geometry:
         case Box(angle=angle):

@@ -7,8 +7,8 @@
     for images, targets in DataLoader(dataset, batch_size=8, num_workers=4, collate_fn=collate): ...
 
 A **loader** makes what is trained on of an item of a view: any function ``load(item, media)`` that can be pickled. A
-**transform** then gets what the loader returned; a pair comes as two arguments, as torchvision's ``v2`` wants it. A clip
-is loaded as the list of its frames.
+**transform** then gets what the loader returned; a pair comes as two arguments, as torchvision's ``v2`` wants it. Of a
+clip each frame is loaded, and the sample is the list of them.
 """
 
 from __future__ import annotations
