@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator
+from itertools import islice
 
 from hdstore.codec.plain import mask_labels_from_builtins
 from hdstore.demo.resources import copy_sample
@@ -15,10 +16,15 @@ from hdstore.model import (
     Annotation,
     Frame,
     FrameEdit,
+    Iteration,
     Mask,
+    Order,
     PutFrame,
     RemoveAnnotation,
     ReplaceAnnotation,
+    RoiRule,
+    View,
+    ViewQuery,
     replace,
 )
 from hdstore.repository import Dataset, DatasetVersion, Repository, clone
@@ -35,6 +41,7 @@ COLLEAGUE = "colleague"
 
 _IMPORTED = "imported"
 _CORRECTED = "corrected"
+_VIEW = "donuts"
 _MASKED = "cafe-05"
 _DOUBTFUL = "rois:(label:donut AND confidence:<0.5)"
 _SURE = "rois:(label:donut AND confidence:>=0.75)"
@@ -69,6 +76,7 @@ class Tour:
         self._compare(dataset, draft)
         self._ask(draft)
         self._publish(draft)
+        self._view(draft)
         self._push()
         self._clone()
         self._check()
@@ -225,7 +233,7 @@ class Tour:
             _command("query", draft.path, _BAKERY, "--count"),
         )
         self._screen.rows(
-            (f"{sum(1 for _ in draft.query(query))} frames", meaning)
+            (f"{draft.count(query)} frames", meaning)
             for query, meaning in (
                 (_SURE, "with a donut of confidence 0.75 and more"),
                 (_BAKERY, "from the bakery, sharp, without a donut"),
@@ -240,6 +248,44 @@ class Tour:
         )
         draft.publish(comment="Labels checked")
         self._screen.result(f"{draft.path} is {draft.status} at {draft.commit[:12]}")
+
+    def _view(self, version: DatasetVersion) -> None:
+        self._screen.step(
+            "Say what a model trains on",
+            "A view names frames by queries, gives labels their numbers and has an order. Published, it is the same for"
+            " ever.",
+            _command(
+                *(
+                    "view",
+                    "create",
+                    _VIEW,
+                    "--from",
+                    version.path,
+                    "--roi",
+                    "donut",
+                    "--labels",
+                    "donut=1,waffle=2",
+                ),
+                *("--order", "random", "--publish"),
+            ),
+            _command("view", "run", _VIEW, "--limit", "3"),
+        )
+        wanted = View(
+            queries=(
+                ViewQuery(
+                    dataset=DATASET,
+                    version=version.name,
+                    rois=(RoiRule(query="donut"),),
+                ),
+            ),
+            enumeration={"donut": 1, "waffle": 2},
+            iteration=Iteration(order=Order.RANDOM),
+        )
+        self._repository.create_view(_VIEW, wanted).publish()
+        view = self._repository.data_view(_VIEW)
+        items = view.items()
+        self._screen.rows((item.frame.id, ", ".join(map(str, item.numbers))) for item in islice(items, 3))
+        self._screen.result(f"{len(view)} frames come, in the same order on every machine")
 
     def _push(self) -> None:
         self._screen.step(
