@@ -53,7 +53,7 @@ def frame_of(row: dict[str, Any]) -> Frame:
         )
         for roi in row["rois"]
     ]
-    made = frame_from_builtins(
+    return frame_from_builtins(
         {
             "@": row["kind"],
             "id": row["id"],
@@ -69,7 +69,6 @@ def frame_of(row: dict[str, Any]) -> Frame:
             },
         }
     )
-    return made
 
 
 def test_a_row_says_what_its_frame_says(view: DataView, draft: DatasetVersion) -> None:

@@ -47,7 +47,7 @@ def test_limits_end_the_file(view: DataView, repository: Repository, value: View
     assert to_jsonl(endless, tmp_path / "a.jsonl", limit=8) == 8
     assert to_json(view, tmp_path / "a.json", limit=0) == 0
     assert json.loads((tmp_path / "a.json").read_text())["items"] == []
-    with pytest.raises(ValueError, match="end|limit|infinite"):
+    with pytest.raises(ValueError, match=r"end|limit|infinite"):
         to_jsonl(endless, tmp_path / "a.jsonl")
 
 

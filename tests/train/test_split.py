@@ -9,9 +9,10 @@ from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdstore.errors import CancelledError, InvalidValueError
-from hdstore.model import SingleFrame, Source
-from hdstore.train import Splitter, assign, split
+from hdstore import DatasetVersion
+from hdstore.errors import CancelledError, ConflictError, InvalidValueError, ReadOnlyError
+from hdstore.model import SetFrameMetadata, SingleFrame, Source
+from hdstore.train import Splitter, assign, split, write_split
 
 SHARES = {"train": 80, "val": 10, "test": 10}
 
@@ -136,3 +137,40 @@ def test_a_split_tells_its_progress_and_can_be_stopped() -> None:
 
     with pytest.raises(CancelledError):
         split([frame(1)], SHARES, by="id", progress=stop)
+
+
+def test_a_draft_says_where_its_frames_fell(draft: DatasetVersion) -> None:
+    """One commit; frames that came later get their part when it is done again, and the others stay as they are."""
+    splitter = Splitter(SHARES, by="id")
+    found, changes = write_split(draft, splitter, "part")
+    draft.add_frames([frame(99)])
+    later, more = write_split(draft, splitter, "part")
+
+    assert (changes.updated, more.updated) == (6, 1)
+    held = {one.id: one.metadata["part"] for one in draft.frames()}
+    assert held == {id: name for name, frames in later.frames.items() for _, id in frames}
+    for name in SHARES:
+        assert set(found.frames[name]) <= set(later.frames[name])
+
+
+def test_a_split_overwrites_nobody(draft: DatasetVersion) -> None:
+    """What somebody saved while it ran stays, and the caller is told to do it again."""
+
+    def interfere(what: str, done: int, total: int | None) -> None:
+        if what == "Splitting frames":
+            draft.apply(SetFrameMetadata(frame_id="p0", set={"mine": True}))
+
+    with pytest.raises(ConflictError, match="shapes/Current since its frames were read"):
+        write_split(draft, Splitter(SHARES), "part", progress=interfere)
+
+    assert draft.frame("p0").metadata["mine"] is True
+    assert not any("part" in one.metadata for one in draft.frames())
+
+
+def test_a_split_by_a_key_does_not_write_it(draft: DatasetVersion) -> None:
+    """Else doing it again would split by what it had written."""
+    with pytest.raises(InvalidValueError, match="choose another key"):
+        write_split(draft, Splitter(SHARES, by="meta.city"), "city")
+    draft.publish()
+    with pytest.raises(ReadOnlyError):
+        write_split(draft, Splitter(SHARES), "part")

@@ -137,22 +137,22 @@ def test_what_can_not_be_had_names_the_frame(view: DataView, draft: DatasetVersi
         targets(changed(view, draft, annotations=rois))
 
     runs = Annotation(id="r", labels=("red",), geometry=Rle(counts=(4,), height=2, width=2))
-    with pytest.raises(InvalidValueError, match="'r' of frame 'p0'.*does not fit"):
+    with pytest.raises(InvalidValueError, match=r"'r' of frame 'p0'.*does not fit"):
         targets(changed(view, draft, annotations=(runs,)), masks=True)
     broken = Annotation(id="r", labels=("red",), geometry=Rle(counts=(3,), height=2, width=2))
-    with pytest.raises(InvalidValueError, match="'r' of frame 'p0'.*add up"):
+    with pytest.raises(InvalidValueError, match=r"'r' of frame 'p0'.*add up"):
         targets(changed(view, draft, annotations=(broken,)))
 
     mask = tmp_path / "pictures" / "p1-mask.png"
     size = mask.stat().st_size
     mask.unlink()
-    with pytest.raises(MediaError, match="root:pics/p1-mask.png' of frame 'p1' is not on this machine"):
+    with pytest.raises(MediaError, match=r"root:pics/p1-mask.png' of frame 'p1' is not on this machine"):
         targets(view, 1)
     mask.write_bytes(b"x" * (size + 1))
-    with pytest.raises(MediaError, match="'p1': .*was changed"):
+    with pytest.raises(MediaError, match=r"'p1': .*was changed"):
         targets(view, 1)
-    with pytest.raises(MediaError, match="'p2' .* 20 x 30 pixels|'p2' has 40 x 30 pixels,"):
-        item = view.item(2)
+    item = view.item(2)
+    with pytest.raises(MediaError, match=r"'p2' has 40 x 30 pixels, its picture 20 x 30"):
         targets_of(item, source_of(item.frame), view.media, height=30, width=20)
     with pytest.raises(MediaError, match="'bare' says of no place"):
         local_file(SingleFrame(id="bare"), Source(), view.media)

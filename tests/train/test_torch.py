@@ -160,7 +160,7 @@ def test_what_does_not_fit_is_refused(
     frame = draft.frame("p0")
     draft.add_frames([replace(frame, sources=(replace(frame.sources[0], width=80),))])
     view = view.with_value(view.value)
-    with pytest.raises(MediaError, match="'p0' has 40 x 30 pixels.*80 x 30"):
+    with pytest.raises(MediaError, match=r"'p0' has 40 x 30 pixels.*80 x 30"):
         FrameDataset(view, DetectionLoader())[0]
     with pytest.raises(InvalidValueError, match="on_error"):
         FrameDataset(view, name, on_error="ignore")  # type: ignore[arg-type]
@@ -228,7 +228,7 @@ def test_missing_media_name_the_frame(view: DataView, tmp_path: Path) -> None:
     (tmp_path / "pictures" / "p3.png").unlink()
     load = DetectionLoader()
 
-    with pytest.raises(MediaError, match="'root:pics/p3.png' of frame 'p3' is not on this machine"):
+    with pytest.raises(MediaError, match=r"'root:pics/p3.png' of frame 'p3' is not on this machine"):
         FrameDataset(view, load)[3]
     with pytest.raises(MediaError, match="frame 'p3'"):
         list(FrameStream(view, load))
@@ -392,7 +392,7 @@ def test_endless_views_stream(repository: Repository, value: View) -> None:
     stream = iter(FrameStream(endless, name, equal=True))
 
     assert Counter(next(stream) for _ in range(18)) == dict.fromkeys(IDS, 3)
-    with pytest.raises(ValueError, match="end|limit|infinite"):
+    with pytest.raises(ValueError, match=r"end|limit|infinite"):
         FrameDataset(endless, name)
 
 
