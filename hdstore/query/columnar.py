@@ -19,12 +19,11 @@ from hdstore.errors import QuerySyntaxError
 from hdstore.index import Part, Rows, Segment, VersionRows
 from hdstore.model import FilterBy, Frame, Progress, RoiRule, ViewQuery
 from hdstore.model.moments import Interval, moment
-from hdstore.query.ast import Field
 from hdstore.query.celltests import paths_of
 from hdstore.query.conditions import Between, Ends, OneOf
 from hdstore.query.evaluation import evaluator
 from hdstore.query.fields import Column, Hop, Kind, Scope
-from hdstore.query.format import format_field
+from hdstore.query.format import format_path
 from hdstore.query.found import Found
 from hdstore.query.plan import ALWAYS, Among, Ask, Counted, Inverse, Plan, asks, every, plan_of
 from hdstore.query.predicate import test_of
@@ -42,7 +41,7 @@ _AT_ONCE = 256
 
 _WHAT = "Searching frames"
 
-_METADATA_OF = {Scope.FRAME: ("meta",), Scope.ANNOTATION: ("rois", "meta"), Scope.SOURCE: ("sources", "meta")}
+_METADATA_OF = {Scope.FRAME: "meta", Scope.ANNOTATION: "rois.meta", Scope.SOURCE: "sources.meta"}
 
 
 class FrameFilter:
@@ -160,14 +159,11 @@ def _is_unknown(column: Column, segments: Sequence[Segment]) -> bool:
 
 def _not_there(column: Column, segments: Sequence[Segment]) -> str:
     scope = column.scope
-    names = {_name(scope, path) for segment in segments for path in segment.paths(scope.value)}
-    asked = _name(scope, column.path)
+    names = {format_path(path) for segment in segments for path in segment.paths(scope.value)}
+    asked = format_path(column.path)
     near = get_close_matches(asked, sorted(names), n=1)
-    return f"No frame has {asked}" + (f"; perhaps {near[0]} is meant." if near else ".")
-
-
-def _name(scope: Scope, path: tuple[str, ...]) -> str:
-    return format_field(Field(0, 0, (*_METADATA_OF[scope], *path)))
+    before = _METADATA_OF[scope]
+    return f"No frame has {before}.{asked}" + (f"; perhaps {before}.{near[0]} is meant." if near else ".")
 
 
 # From texts and rules to filters

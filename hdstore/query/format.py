@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hdstore.query.ast import (
     And,
     Boost,
     Bound,
     Clause,
     Exists,
-    Field,
     FieldGroup,
     Fuzzy,
     Match,
@@ -24,7 +25,7 @@ from hdstore.query.ast import (
 )
 from hdstore.query.lexer import OPERATORS, PLAIN_BOUND, PLAIN_WORD, SPECIAL, escape
 
-__all__ = ["format_field", "format_query"]
+__all__ = ["format_path", "format_query"]
 
 
 def format_query(node: Node) -> str:
@@ -33,9 +34,9 @@ def format_query(node: Node) -> str:
         case MatchAll():
             return "*:*"
         case Clause(field=field, match=wanted):
-            return _match(wanted) if field is None else f"{format_field(field)}:{_match(wanted)}"
+            return _match(wanted) if field is None else f"{format_path(field.parts)}:{_match(wanted)}"
         case FieldGroup():
-            return f"{format_field(node.field)}:({format_query(node.body)})"
+            return f"{format_path(node.field.parts)}:({format_query(node.body)})"
         case And(operands=operands):
             return " AND ".join(_inside(operand, And, Or) for operand in operands)
         case Or(operands=operands):
@@ -103,10 +104,10 @@ def _bound(bound: Bound | None) -> str:
     return bound.text if PLAIN_BOUND.fullmatch(bound.text) else escape(bound.text)
 
 
-def format_field(field: Field) -> str:
+def format_path(parts: Sequence[str]) -> str:
     """Returns the path of a field with what is needed before its special characters."""
     # A dot inside a part is escaped as well: outside it would begin the next part.
     return ".".join(
         "".join(f"\\{char}" if char == "." or char in SPECIAL or char.isspace() else char for char in part)
-        for part in field.parts
+        for part in parts
     )
