@@ -49,9 +49,9 @@ def test_a_thread_reads_ahead_no_further_than_it_may() -> None:
             yield number
 
     ahead = ReadAhead(source(), 3, 2)
-    for given, number in enumerate(ahead):
-        assert number == given
-        assert len(read) <= 3 * (given // 3 + 1 + 2)
+    for index, number in enumerate(ahead):
+        assert number == index
+        assert len(read) <= 3 * (index // 3 + 1 + 2)
     assert len(read) == 100
 
 
