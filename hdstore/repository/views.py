@@ -142,7 +142,6 @@ class StoredView:
         ``base`` is the content hash of the value that was read; when somebody changed it since, nothing is saved and
         ConflictError says so. Raises ReadOnlyError on a published view, and as ``Repository.create_view`` does.
         """
-        self.check_editable()
         checked = storable(self._core, view)
         with self._core.changing(f"Edit view {self.name}") as change:
             document = change.view_document(self.id)

@@ -126,6 +126,7 @@ class _Planner:
                 else:
                     self._plan.moves[name] = (ours, theirs)
         elif ours is not None and CATALOG in self._plan.moves:
+            # Together with the catalog only: one that moves meanwhile may pin the commit again.
             self._plan.moves[name] = (ours, None)
 
     def _remove(self, name: str) -> None:

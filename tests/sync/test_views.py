@@ -161,6 +161,12 @@ def test_a_ref_that_keeps_what_no_view_pins_stays_where_it_is(
         ada.create_view("train", VIEW)
         assert not bob.pull()
         assert keeps(bob) == set()
+        bob._core.refs.update(RefUpdate(KEEP_REF + commit, None, commit))
+        assert not bob.pull()
+        assert not bob.push()
+        assert keeps(bob) == keeps(there) == {commit}
+        bob.gc()
+        assert keeps(bob) == set()
         there.gc()
         assert keeps(there) == set()
     ada.push()
