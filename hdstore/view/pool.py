@@ -95,14 +95,11 @@ class Pool:
             first[1:] = local[1:] != local[:-1]
             begins = np.flatnonzero(first)
             numbers[inside] = np.cumsum(first) - 1 + len(listed)
-            ends = np.append(begins[1:], len(local))
-            listed += zip(
-                [place] * len(begins),
-                local[begins].tolist(),
-                (begins + inside.start).tolist(),
-                (ends + inside.start).tolist(),
-                strict=True,
-            )
+            bounds = (np.append(begins, len(local)) + inside.start).tolist()
+            listed += [
+                (place, leaf, begin, end)
+                for leaf, (begin, end) in zip(local[begins].tolist(), pairwise(bounds), strict=True)
+            ]
         return numbers, listed
 
     def sequential(self, datasets: Sequence[str]) -> Numbers:

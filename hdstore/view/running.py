@@ -135,9 +135,9 @@ class ViewRun:
         entries = self._units.entries(units)
         queries: list[int] = self._pool.queries[entries].tolist()
         frames = self._reader.frames([entries], memory=memory)
-        width, shape = self._units.width, self._shaper.item
+        shape = self._shaper.item
         positions = range(first, first + len(units) * step, step)
-        if width == 1:
+        if self._view.iteration.clip is None:
             chosen = self._units.chosen(units)
             yield from map(
                 shape, positions, frames, queries, repeat(None) if chosen is None else chosen.tolist()
@@ -146,7 +146,7 @@ class ViewRun:
         # One iterator over the queries: each clip goes on behind the one before it.
         query = iter(queries)
         for position in positions:
-            clip = islice(zip(frames, query, strict=False), width)
+            clip = islice(zip(frames, query, strict=False), self._units.width)
             yield self._shaper.clip([shape(position, frame, number, None) for frame, number in clip])
 
     def item(self, position: int) -> ViewItem:

@@ -129,4 +129,6 @@ class _Mapper:
                 now[place] = None
             if taken:
                 now[taken[0]] = to
+        if len(left) == len(labels):
+            return labels
         return tuple(dict.fromkeys(label for label in now if label is not None))

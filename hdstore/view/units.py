@@ -7,7 +7,6 @@ from typing import Protocol
 
 import numpy as np
 
-from hdstore.errors import InvalidValueError
 from hdstore.index import Rows
 from hdstore.index.fetching import read_frames
 from hdstore.model import Clip, FilterBy, Output, Progress, View, ViewQuery
@@ -41,16 +40,11 @@ def make_units(
 
     Where each annotation that met a rule has its own unit, all frames of the pool are read to count them.
     """
-    clip, output = view.iteration.clip, view.output
-    if clip is not None and output is Output.EACH:
-        raise InvalidValueError(
-            f"A view gives clips or one frame for each annotation, not both: leave out iteration.clip or {output}."
-        )
     datasets = [one.query.dataset for one in asked]
     order = pool.sequential(datasets)
-    if clip is not None:
-        return _Clips(clip, pool, order, datasets)
-    if output is Output.EACH:
+    if view.iteration.clip is not None:
+        return _Clips(view.iteration.clip, pool, order, datasets)
+    if view.output is Output.EACH:
         return _Annotations(pool, order, _count(pool, asked, objects, progress))
     return _Frames(pool, order)
 

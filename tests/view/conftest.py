@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from view.making import Make
 
 import hdstore
 from hdstore import Author, Frame, Repository
 
 ADA = Author("Ada Lovelace", "ada@example.org")
-
-Make = Callable[..., Repository]
 
 
 @pytest.fixture

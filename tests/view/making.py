@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hypothesis import strategies as st
 
 import hdstore
 from hdstore import Annotation, Frame, Repository, SingleFrame, Source
 from hdstore.model import View
 from hdstore.query.columnar import compile_filter
+
+Make = Callable[..., Repository]
 
 labels = st.lists(st.sampled_from(["cat", "dog", "car", "犬"]), min_size=1, max_size=3).map(tuple)
 frames = st.builds(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import count, groupby
 
-from hdstore.model import Clip, Frame, Iteration, MappingRule, Order, ViewQuery
+from hdstore.model import Annotation, Clip, FilterBy, Frame, Iteration, MappingRule, Order, RoiRule, ViewQuery
 
 GOLDEN = 0x9E3779B97F4A7C15
 BLOCK = 4096
@@ -138,4 +138,29 @@ def mapped(labels: Sequence[str], rules: Sequence[MappingRule], query: ViewQuery
                 made.append((rule.to, True))
                 done = True
         now = made
+    if not any(taken for _, taken in now):
+        return tuple(labels)
     return tuple(dict.fromkeys(label for label, _ in now))
+
+
+def chosen(query: ViewQuery, frame: Frame) -> tuple[int, ...]:
+    """Returns the places of the annotations that met a rule; these rules ask for labels and confidence alone."""
+    places = range(len(frame.annotations))
+    wanted = [rule for rule in query.rois if not rule.must_not]
+    if query.filter is not FilterBy.RULES or not wanted:
+        return tuple(places)
+    return tuple(place for place in places if any(_meets(frame.annotations[place], rule) for rule in wanted))
+
+
+def _meets(annotation: Annotation, rule: RoiRule) -> bool:
+    low, high = rule.confidence
+    sure = annotation.confidence
+    if low is None and high is None:
+        inside = True
+    else:
+        inside = sure is not None and (low is None or low <= sure) and (high is None or sure <= high)
+    return inside and set(rule.labels) <= set(annotation.labels)
+
+
+def numbered(labels: Sequence[str], numbers: dict[str, int]) -> int:
+    return next((numbers[label] for label in labels if label in numbers), -1)
