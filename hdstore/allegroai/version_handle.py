@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from hdstore.compat.session import reopened
 from hdstore.compat.version_metadata import VersionMetadata
 from hdstore.repository import DatasetVersion as NativeVersion
 from hdstore.repository import Repository
@@ -19,6 +20,9 @@ class VersionHandle(VersionMetadata):
     def __init__(self, repository: Repository, native: NativeVersion) -> None:
         self.repository = repository
         self.native = native
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (type(self), str(self.repository.folder), self.dataset_id, self.version_id)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.native.path} ({self.version_id})>"
@@ -121,3 +125,9 @@ class VersionHandle(VersionMetadata):
         """Takes tags away."""
         gone = set(tags)
         self.native.set_tags(tag for tag in self.native.tags if tag not in gone)
+
+
+def _reopened(kind: type[VersionHandle], folder: str, dataset_id: str, version_id: str) -> VersionHandle:
+    """Returns a handle in another process; what a bulk context holds does not come along."""
+    repository = reopened(folder)
+    return kind(repository, repository.dataset(dataset_id).version(version_id))

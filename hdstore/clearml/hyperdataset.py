@@ -17,7 +17,7 @@ from hdstore.compat.errors import ExistsError, MissingError
 from hdstore.compat.iterating import ViewIterator
 from hdstore.compat.keeping import Keeping
 from hdstore.compat.lookup import find_dataset, find_version
-from hdstore.compat.session import current
+from hdstore.compat.session import current, reopened
 from hdstore.errors import InvalidInputError, InvalidValueError
 from hdstore.repository import Dataset, DatasetVersion
 
@@ -106,6 +106,9 @@ class HyperDataset(HyperDatasetManagement):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.native.path} ({self.version_id})>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (type(self), str(self.repository.folder), self.dataset_id, self.version_id)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, HyperDataset) and other.native == self.native
@@ -258,6 +261,11 @@ class HyperDataset(HyperDatasetManagement):
         """Publishes the draft under the id it has and returns a handle on it; this handle goes on with a new draft."""
         snapshot, self.native = self.native.snapshot()
         return HyperDataset._of(self.repository, snapshot)
+
+
+def _reopened(kind: type[HyperDataset], folder: str, dataset_id: str, version_id: str) -> HyperDataset:
+    repository = reopened(folder)
+    return kind._of(repository, repository.dataset(dataset_id).version(version_id))
 
 
 def _ids(given: str | Sequence[str] | None) -> list[str]:

@@ -9,6 +9,7 @@ from hdstore.compat.errors import UnreadableError
 from hdstore.compat.keeping import Placement
 from hdstore.compat.places import PathLike
 from hdstore.compat.readable import Readable
+from hdstore.compat.session import reopened
 from hdstore.compat.values import number, plain_dict
 from hdstore.errors import HdstoreError, InvalidInputError, InvalidValueError
 from hdstore.model import Source
@@ -27,6 +28,13 @@ class Medium(Readable):
     def __init__(self, source: PathLike | None) -> None:
         super().__init__(source)
         self.home: Repository | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "home": None if self.home is None else str(self.home.folder)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.home = None if state["home"] is None else reopened(state["home"])
 
     def _home(self) -> Repository | None:
         return self.home

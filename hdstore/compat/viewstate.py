@@ -15,7 +15,7 @@ from hdstore.compat.errors import HyperDatasetWarning, MissingError
 from hdstore.compat.iterating import ViewIterator
 from hdstore.compat.lookup import find_dataset, find_version, one_of
 from hdstore.compat.rules import check_queries, mapping_rule
-from hdstore.compat.session import current
+from hdstore.compat.session import current, reopened
 from hdstore.compat.version_metadata import VersionMetadata
 from hdstore.errors import InvalidInputError, InvalidValueError, ReadOnlyError
 from hdstore.ids import new_id
@@ -86,6 +86,19 @@ class ViewState:
     def repository(self) -> Repository:
         """The repository it reads: the one that scripts mean when it is first needed."""
         return current()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = vars(self).copy()
+        if "repository" in state:
+            state["repository"] = str(self.repository.folder)
+        state["stored"] = None if self.stored is None else self.stored.id
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if "repository" in state:
+            vars(self)["repository"] = reopened(state["repository"])
+        self.stored = None if state["stored"] is None else self.repository.view(state["stored"])
 
     def open(self) -> Repository:
         """Returns the repository it reads."""
@@ -288,10 +301,20 @@ class Origin(VersionMetadata):
             "version_name": version[1],
         }
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        origin = self.origin
+        dataset = (origin["dataset_id"], origin["dataset_name"])
+        version = (origin["version_id"], origin["version_name"])
+        return _origin, (str(self.repository.folder), dataset, version)
+
     @property
     def native(self) -> DatasetVersion:  # type: ignore[override]  # it is looked up when it is asked for
         """The library's own handle on the version."""
         return self.repository.dataset(self.origin["dataset_id"]).version(self.origin["version_id"])
+
+
+def _origin(folder: str, dataset: tuple[str, str], version: tuple[str, str]) -> Origin:
+    return Origin(reopened(folder), dataset, version)
 
 
 class _Reading(Generic[Item]):
