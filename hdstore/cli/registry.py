@@ -30,17 +30,19 @@ class LateGroup(LightGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Returns a command, or None; where there is none, what it may have meant is looked for among all."""
-        module = self.modules.get(cmd_name)
-        for missing in self.modules.values() if module is None else (module,):
-            self._load(missing)
+        for name in (cmd_name,) if cmd_name in self.modules else self.modules:
+            if name not in self.commands:
+                self.commands[name] = _load(self.modules[name], name)
         return self.commands.get(cmd_name)
 
-    def _load(self, module: str) -> None:
-        if any(module == self.modules[name] for name in self.commands):
-            return
-        loaded = group("")
-        import_module(f"hdstore.cli.commands.{module}").add_to(loaded)
-        self.commands.update(get_group(loaded).commands)
+
+def _load(module: str, name: str) -> Any:
+    """Returns one command of a module; others that it adds are not made."""
+    loaded = group("")
+    import_module(f"hdstore.cli.commands.{module}").add_to(loaded)
+    loaded.registered_commands = [info for info in loaded.registered_commands if info.name == name]
+    loaded.registered_groups = [info for info in loaded.registered_groups if info.name == name]
+    return get_group(loaded).commands[name]
 
 
 def group(help_text: str, *, completion: bool = False, cls: type[LightGroup] = LightGroup) -> typer.Typer:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import configparser
-import getpass
 import os
 import re
-import socket
 from pathlib import Path
 
 from hdstore.errors import InvalidValueError
@@ -34,13 +31,15 @@ def author_from_environment() -> Author:
     email = os.environ.get("GIT_AUTHOR_EMAIL") or email
     login = _login()
     return Author(
-        name=_clean(name or login), email=_clean(email or f"{login}@{socket.gethostname() or 'localhost'}")
+        name=_clean(name or login), email=_clean(email or f"{login}@{os.uname().nodename or 'localhost'}")
     )
 
 
 def _login() -> str:
+    from getpass import getuser
+
     try:
-        return getpass.getuser()
+        return getuser()
     except (OSError, KeyError):
         return "unknown"
 
@@ -55,13 +54,25 @@ def _git_settings() -> tuple[str, str]:
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "git" / "config"
     name = email = ""
     for path in (config, home / ".gitconfig"):
-        parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
         try:
-            # Git indents its keys, which configparser would read as continued lines.
             text = path.read_text(encoding="utf-8")
-            parser.read_string("\n".join(line.strip() for line in text.splitlines()))
-        except (OSError, UnicodeDecodeError, configparser.Error):
+        except (OSError, UnicodeDecodeError):
             continue
-        name = (parser.get("user", "name", fallback="") or name).strip('"')
-        email = (parser.get("user", "email", fallback="") or email).strip('"')
+        name, email = _user_section(text, name, email)
     return name, email
+
+
+def _user_section(text: str, name: str, email: str) -> tuple[str, str]:
+    """Returns what the [user] section of git's settings says, else what is given."""
+    import configparser
+
+    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
+    try:
+        # Git indents its keys, which configparser would read as continued lines.
+        parser.read_string("\n".join(line.strip() for line in text.splitlines()))
+    except configparser.Error:
+        return name, email
+    return (
+        (parser.get("user", "name", fallback="") or name).strip('"'),
+        (parser.get("user", "email", fallback="") or email).strip('"'),
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hdstore.cli.describe import commit_json, commit_row, frame_row
+from hdstore.cli.numerics import load_numpy
 from hdstore.cli.opening import AsJson, Limit, VersionPath, only_one, open_repository
 from hdstore.cli.output import count, note, print_json, print_lines, print_raw, print_table, say
 from hdstore.cli.progress import working
@@ -49,6 +50,7 @@ def query(
     Ids come sorted. A limit cuts what is printed, never the count.
     """
     only_one("--count", only_count, "--ids", only_ids, "--json", as_json)
+    load_numpy()
     with open_repository(context) as repository:
         version = repository.version(path)
         state = version.state()
