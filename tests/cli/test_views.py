@@ -327,11 +327,15 @@ def test_what_a_view_pins_outlives_a_deleted_draft(cats: Run, opened: Repository
     """Over gc without grace, and in a clone."""
     opened.version("street/Current").add_frames([SingleFrame(id="last")])
     cats("view", "publish", "cats")
+    before = cats("view", "run", "cats", "--json").json
+    assert before["count"] == 2
     cats("version", "delete", "street/Current", "--yes")
     opened.gc(grace=0)
     assert cats("fsck").code == 0
+    assert cats("view", "run", "cats", "--json").json == before
     cats("clone", ".", "copy")
     assert cats("-C", "copy", "fsck").code == 0
+    assert cats("-C", "copy", "view", "run", "cats", "--json").json == before
     assert cats("-C", "copy", "view", "list", "--json").json == cats("view", "list", "--json").json
 
 
