@@ -284,7 +284,13 @@ class Tour:
         self._repository.create_view(_VIEW, wanted).publish()
         view = self._repository.data_view(_VIEW)
         items = view.items()
-        self._screen.rows((item.frame.id, ", ".join(map(str, item.numbers))) for item in islice(items, 3))
+        self._screen.rows(
+            (
+                item.frame.id,
+                f"{sum(n >= 0 for n in item.numbers)} of {len(item.numbers)} annotations have a number",
+            )
+            for item in islice(items, 3)
+        )
         self._screen.result(f"{len(view)} frames come, in the same order on every machine")
 
     def _push(self) -> None:
