@@ -106,8 +106,24 @@ def keep_medium(repository: Repository, say: Say) -> None:
     tell(say, draft)
 
 
+def store_views(repository: Repository, say: Say) -> None:
+    view = hdstore.View(queries=(hdstore.ViewQuery(dataset="plates", version="side"),))
+    stored = repository.create_view("train", view)
+    stored.publish()
+    (pinned,) = stored.value.pins.values()
+    say(f"view train {pinned}")
+    plates(repository).version("side").delete()
+    repository.create_view("other", view_of_current()).publish()
+    repository.view("other").delete(force=True)
+    say(f"view train {pinned}")
+
+
+def view_of_current() -> hdstore.View:
+    return hdstore.View(queries=(hdstore.ViewQuery(dataset="plates", version="Current"),))
+
+
 ALONE: tuple[Script, ...] = (
-    add, edit, snapshot, publish, create_dataset, create_child, merge_two, rename, delete, gc, add_remote,
+    add, edit, snapshot, publish, create_dataset, create_child, merge_two, rename, delete, gc, add_remote, store_views,
 )  # fmt: skip
 
 
@@ -130,6 +146,9 @@ def has_kept(repository: Repository, said: list[str]) -> None:
             assert repository.dataset(words[0]).name == words[0]
         elif what == "remote":
             pass  # it may have been removed again
+        elif what == "view":
+            assert set(repository.view(words[0]).value.pins.values()) == {words[1]}
+            assert words[1] in core.refs.list("refs/tags/keep/").values()
         elif what == "medium":
             assert repository.media.verify(words[0])
         else:
