@@ -221,7 +221,7 @@ class DataView:
     # Where scripts get it from
 
     @staticmethod
-    def from_environment(default: View | str | DataView, *, repository: Repository | None = None) -> DataView:
+    def from_environment(default: View | str | DataView, repository: Repository | None = None) -> DataView:
         """Returns the view that ``HDSTORE_VIEW`` names, or else ``default``, so that a run changes it without code.
 
         The variable holds the name or id of a stored view, or the path of a JSON or YAML file. Without ``repository``
