@@ -107,11 +107,11 @@ class Texts:
     def below(self, text: str, *, equal: bool = False) -> int:
         """Returns how many strings come before ``text``; with ``equal``, counting itself."""
         bisect = bisect_right if equal else bisect_left
-        return bisect(_Bytes(self), text.encode())
+        return bisect(_Bytes(self), _raw(text))
 
     def prefixed(self, prefix: str) -> range:
         """Returns the codes of the strings that begin with ``prefix``."""
-        raw = prefix.encode()
+        raw = _raw(prefix)
         stop = bisect_left(_Bytes(self), raw + b"\xff") if raw else len(self)
         return range(self.below(prefix), stop)
 
@@ -119,7 +119,7 @@ class Texts:
         """Returns the codes of the strings that hold ``piece``, in order; all where it is empty."""
         if not piece:
             return [*range(len(self))]
-        raw = piece.encode()
+        raw = _raw(piece)
         # Overlapping finds do not matter: one is enough for each string. Those across two strings are dropped.
         begins = np.fromiter((m.start() for m in re.finditer(re.escape(raw), self._data)), np.int64)
         codes = np.searchsorted(self._starts, begins, side="right") - 1
@@ -132,6 +132,11 @@ class Texts:
         found = np.append(found, np.array(hidden, found.dtype))
         codes_found: list[int] = np.unique(found).tolist()
         return codes_found
+
+
+def _raw(text: str) -> bytes:
+    """Returns UTF-8; halves of surrogate pairs, which no stored string has, keep their place in the order."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 class _Bytes:
