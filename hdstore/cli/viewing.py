@@ -20,9 +20,11 @@ __all__ = [
     "Given",
     "Iterated",
     "Shaped",
+    "ViewFile",
     "ViewName",
     "any_view",
     "print_view",
+    "queries_of",
     "read_view",
     "view_json",
     "view_of",
@@ -30,6 +32,14 @@ __all__ = [
 
 ViewName: TypeAlias = Annotated[
     str, typer.Argument(metavar="VIEW", help="The view, by name or id.", show_default=False)
+]
+ViewFile: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--file",
+        metavar="FILE|-",
+        help="Take the whole view from a JSON or YAML file, or from standard input.",
+    ),
 ]
 
 
@@ -220,6 +230,12 @@ def print_view(view: StoredView, shown: View) -> None:
         )
     )
     print_table(("query", "version", "asks for", "weight"), query_rows(shown), right=("query", "weight"))
+
+
+def queries_of(view: View) -> str:
+    """Returns how many queries a view has: ``1 query``."""
+    number = len(view.queries)
+    return f"{number} {'query' if number == 1 else 'queries'}"
 
 
 def query_rows(view: View) -> list[tuple[object, ...]]:

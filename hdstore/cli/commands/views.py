@@ -9,24 +9,14 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from hdstore.cli.commands import view_export, view_running
+from hdstore.cli.commands import view_export, view_making, view_running
 from hdstore.cli.editor import edit_text
 from hdstore.cli.opening import AsJson, only_one, open_repository
 from hdstore.cli.output import count, print_json, print_raw, print_table, say
 from hdstore.cli.prompts import Yes, confirm_deletion
 from hdstore.cli.registry import command, group
-from hdstore.cli.viewing import (
-    Given,
-    Iterated,
-    Shaped,
-    ViewName,
-    print_view,
-    read_view,
-    view_json,
-    view_of,
-)
-from hdstore.errors import InvalidInputError, ReadOnlyError
-from hdstore.model import Order, Output, View
+from hdstore.cli.viewing import ViewFile, ViewName, print_view, queries_of, read_view, view_json
+from hdstore.errors import ReadOnlyError
 
 if TYPE_CHECKING:
     from hdstore.repository import StoredView
@@ -35,113 +25,11 @@ __all__ = ["add_to"]
 
 app = group("Make, find, edit, publish, compare and run views: what a model trains on.")
 
+view_making.add_to(app)
+
 NewName: TypeAlias = Annotated[
     str, typer.Argument(metavar="NEW-NAME", help="The new name.", show_default=False)
 ]
-
-
-@command(app, "create", example="hdstore view create cats --from street/v1 --roi label:cat --order random")
-def create(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.", show_default=False)],
-    versions: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--from",
-            metavar="DATASET/VERSION",
-            help="A version whose frames it has; may be repeated. The options --frame to --no-rois hold for each.",
-        ),
-    ] = None,
-    frame: Annotated[str, typer.Option(metavar="LUCENE", help="What frames must meet.")] = "",
-    source: Annotated[str, typer.Option(metavar="LUCENE", help="What one of their sources must meet.")] = "",
-    roi: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LUCENE", help="What one of their annotations must meet; may be repeated."),
-    ] = None,
-    not_roi: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LUCENE", help="What none of their annotations may meet; may be repeated."),
-    ] = None,
-    no_rois: Annotated[bool, typer.Option("--no-rois", help="Only frames without annotations.")] = False,
-    weight: Annotated[
-        list[float] | None,
-        typer.Option(
-            metavar="W", help="How often a --from is drawn beside the others; one for each of them."
-        ),
-    ] = None,
-    labels: Annotated[
-        list[str] | None, typer.Option(metavar="LABEL=N,...", help="Numbers of labels, such as cat=1,dog=2.")
-    ] = None,
-    maps: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="LABEL,...=LABEL",
-            help="Labels that become another, such as car,van=vehicle; with + between labels that one annotation"
-            " carries together. May be repeated.",
-        ),
-    ] = None,
-    output: Annotated[
-        Output,
-        typer.Option(
-            metavar="all_in_frame|only_filtered|frame_per_roi", help="Which annotations come out of a frame."
-        ),
-    ] = Output.ALL,
-    order: Annotated[
-        Order, typer.Option(metavar="sequential|random", help="The order of frames.")
-    ] = Order.SEQUENTIAL,
-    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Decides the random order.")] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=0, help="End after so many frames.")] = None,
-    infinite: Annotated[
-        bool, typer.Option("--infinite", help="Begin anew when all frames have come.")
-    ] = False,
-    file: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|-", help="Take the whole view from a JSON or YAML file, or from standard input."
-        ),
-    ] = None,
-    project: Annotated[str, typer.Option(metavar="PATH", help="The project it belongs to.")] = "",
-    description: Annotated[str, typer.Option(metavar="TEXT", help="What it is for.")] = "",
-    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="A tag; may be repeated.")] = None,
-    publish: Annotated[
-        bool, typer.Option("--publish", help="Pin its versions and publish it at once.")
-    ] = False,
-) -> None:
-    """Stores a view under a name: of options, or whole from a file."""
-    given = Given(
-        versions=versions or (),
-        weights=weight or (),
-        frame=frame,
-        source=source,
-        rois=roi or (),
-        not_rois=not_roi or (),
-        no_rois=no_rois,
-    )
-    shaped = Shaped(labels=labels or (), maps=maps or (), output=output)
-    iterated = Iterated(order=order, seed=seed, limit=limit, infinite=infinite)
-    view = _given_view(file, given, shaped, iterated)
-    with open_repository(context) as repository:
-        made = repository.create_view(name, view, project=project, description=description, tags=tag or ())
-        if publish:
-            made.publish()
-        state = "published" if publish else "draft"
-        say(f"Made {state} view {made.name} ({made.id}) of {_queries(made)}")
-
-
-def _given_view(file: str | None, given: Given, shaped: Shaped, iterated: Iterated) -> View:
-    if file is None:
-        return view_of(given, shaped, iterated)
-    nothing = Given(versions=(), weights=(), frame="", source="", rois=(), not_rois=(), no_rois=False)
-    plain = Iterated(order=Order.SEQUENTIAL, seed=None, limit=None, infinite=False)
-    if (given, shaped, iterated) != (nothing, Shaped(labels=(), maps=(), output=Output.ALL), plain):
-        raise InvalidInputError("--file holds the whole view; write what the other options say into it, too.")
-    return read_view(file)
-
-
-def _queries(view: StoredView) -> str:
-    number = len(view.value.queries)
-    return f"{number} {'query' if number == 1 else 'queries'}"
 
 
 @command(app, "list", example="hdstore view list --text 'street|night'")
@@ -221,12 +109,7 @@ def show(
 def edit(
     context: typer.Context,
     name: ViewName,
-    file: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|-", help="Take the whole view from a JSON or YAML file, or from standard input."
-        ),
-    ] = None,
+    file: ViewFile = None,
 ) -> None:
     """Edits a draft view as JSON, in VISUAL or EDITOR (vi where none is set)."""
     from hdstore.codec import view_from_text, view_to_json
@@ -273,7 +156,7 @@ def clone(
     """Stores a view under another name, as a draft."""
     with open_repository(context) as repository:
         made = repository.view(name).clone(new_name, unpin=unpin)
-        say(f"Made draft view {made.name} ({made.id}) of {_queries(made)}")
+        say(f"Made draft view {made.name} ({made.id}) of {queries_of(made.value)}")
 
 
 @command(app, "publish", example="hdstore view publish cats")
