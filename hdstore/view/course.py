@@ -46,20 +46,23 @@ class Course:
         drawn = np.flatnonzero(counts).tolist()
         seed = DEFAULT_SEED if iteration.seed is None else iteration.seed
         shuffled = seed if iteration.order is Order.RANDOM else None
+        again = iteration.epoch or iteration.infinite
+        once = iteration.limit if shuffled is not None and not again else None
+        chosen = once is not None and once < len(queries)
         self._plan: _Plan
-        if len(drawn) > 1 and (iteration.epoch or iteration.infinite):
+        if len(drawn) > 1 and (again or chosen):
             by_query = np.argsort(queries, kind="stable")
-            members = np.split(by_query, np.cumsum(counts[drawn])[:-1])
             self._plan = _Weighted(
                 [_Cycles(shuffled, int(counts[query]), _CYCLES, query) for query in drawn],
-                members,
-                Shares([weights[query] for query in drawn]),
+                np.split(by_query, np.cumsum(counts[drawn])[:-1]),
+                [weights[query] for query in drawn],
                 seed,
+                once=once,
             )
         else:
             self._plan = _Cycles(shuffled, len(queries), _PASSES)
         self.epoch = self._plan.epoch
-        """How many positions make one epoch: after so many each unit has come at least once."""
+        """How many positions make one epoch: in so many each unit would come at least once."""
         self.is_sequential = shuffled is None and isinstance(self._plan, _Cycles)
         """Whether position ``p`` is unit ``p``, but for epochs that follow each other."""
         length = None if iteration.infinite and self.epoch else self.epoch
@@ -119,15 +122,25 @@ class _Cycles:
 
 
 class _Weighted:
-    """Units of several queries, drawn by their weights."""
+    """Units of several queries, drawn by their weights: again and again, or ``once`` so many of them."""
 
-    def __init__(self, cycles: list[_Cycles], members: list[Numbers], shares: Shares, seed: int) -> None:
+    def __init__(
+        self,
+        cycles: list[_Cycles],
+        members: list[Numbers],
+        weights: Sequence[float],
+        seed: int,
+        *,
+        once: int | None,
+    ) -> None:
         self._cycles = cycles
         self._members = members
-        self._shares = shares
         self._seed = seed
-        self.epoch = shares.needed([cycle.epoch for cycle in cycles])
-        self._whole = shares.of(self.epoch)
+        counts = [cycle.epoch for cycle in cycles]
+        self._shares = Shares(weights, None if once is None else counts)
+        self.epoch = self._shares.needed(counts) if once is None else sum(counts)
+        self._whole = self._shares.of(self.epoch)
+        self._end = self.epoch if once is None else once
 
     def units(self, begin: int, end: int) -> Numbers:
         """Returns the units at positions ``begin`` up to ``end``."""
@@ -144,7 +157,7 @@ class _Weighted:
 
     def _block(self, epoch: int, block: int) -> Numbers:
         """Returns the units of one block: those of each query in its own order, mixed by the block's stream."""
-        begin, end = block * BLOCK, min((block + 1) * BLOCK, self.epoch)
+        begin, end = block * BLOCK, min((block + 1) * BLOCK, self._end)
         before, after = self._shares.of(begin), self._shares.of(end)
         given = np.subtract(after, before)
         drawn = np.repeat(np.arange(len(given)), given)

@@ -31,11 +31,12 @@ def shuffled(state: int, size: int) -> list[int]:
     return sorted(range(size), key=lambda i: mix((state + (i + 1) * GOLDEN) % WORD))
 
 
-def divided(weights: Sequence[float], draws: int) -> list[int]:
+def divided(weights: Sequence[float], draws: int, most: Sequence[int] | None = None) -> list[int]:
     """Returns how many draws each has after ``draws`` draws, given out one by one."""
     given = [0] * len(weights)
     for _ in range(draws):
-        given[min(range(len(weights)), key=lambda q: (Fraction(given[q] + 1) / Fraction(weights[q]), q))] += 1
+        able = [q for q in range(len(weights)) if most is None or given[q] < most[q]]
+        given[min(able, key=lambda q: (Fraction(given[q] + 1) / Fraction(weights[q]), q))] += 1
     return given
 
 
@@ -76,12 +77,18 @@ def course(iteration: Iteration, queries: Sequence[int], weights: Sequence[float
     seed = 1337 if iteration.seed is None else iteration.seed
     random = iteration.order is Order.RANDOM
     drawn = sorted(set(queries))
+    members = {q: [u for u, own in enumerate(queries) if own == q] for q in drawn}
+    used = [weights[q] for q in drawn]
+    again = iteration.epoch or iteration.infinite
+    chosen = random and iteration.limit is not None and iteration.limit < len(queries)
     plan: Iterator[int]
-    if len(drawn) > 1 and (iteration.epoch or iteration.infinite):
-        members = {q: [u for u, own in enumerate(queries) if own == q] for q in drawn}
-        total = sum(map(Fraction, (weights[q] for q in drawn)))
-        epoch = max(math.ceil(len(members[q]) * total / Fraction(weights[q])) for q in drawn)
-        plan = _weighted(seed, random, members, [weights[q] for q in drawn], epoch)
+    if len(drawn) > 1 and again:
+        total = sum(map(Fraction, used))
+        epoch = max(math.ceil(len(own) * total / Fraction(weights[q])) for q, own in members.items())
+        plan = _weighted(seed, random, members, used, epoch, None)
+    elif len(drawn) > 1 and chosen:
+        epoch = iteration.limit or 0
+        plan = _weighted(seed, random, members, used, epoch, [len(own) for own in members.values()])
     else:
         epoch = len(queries)
         plan = _passes(seed, random, (0,), len(queries))
@@ -102,14 +109,19 @@ def _passes(seed: int, random: bool, names: tuple[int, ...], size: int) -> Itera
 
 
 def _weighted(
-    seed: int, random: bool, members: dict[int, list[int]], weights: list[float], epoch: int
+    seed: int,
+    random: bool,
+    members: dict[int, list[int]],
+    weights: list[float],
+    epoch: int,
+    most: Sequence[int] | None,
 ) -> Iterator[int]:
     cycles = {q: _passes(seed, random, (2, q), len(own)) for q, own in members.items()}
     for turn in count():
         begin = 0
         while begin < epoch:
             end = min(begin + BLOCK, epoch)
-            before, after = divided(weights, begin), divided(weights, end)
+            before, after = divided(weights, begin, most), divided(weights, end, most)
             slots = [q for q, a, b in zip(members, before, after, strict=True) for _ in range(b - a)]
             for place in shuffled(stream(seed, 1, turn, begin // BLOCK), len(slots)):
                 query = slots[place]

@@ -66,13 +66,35 @@ def test_any_part_of_a_course_can_be_had_alone(
 
 @pytest.mark.parametrize("order", Order)
 def test_once_gives_each_unit_once(order: Order) -> None:
-    """Whatever the weights; a limit only ends it."""
+    """Whatever the weights, and also where a limit is not reached."""
     asked = [0, 1] * 500
-    course = course_of(Iteration(order=order), asked, [1.0, 9.0])
-    limited = course_of(Iteration(order=order, limit=10), asked, [1.0, 9.0])
+    whole = course_of(Iteration(order=order), asked, [1.0, 9.0]).units(0, 2000)
 
-    assert sorted(course.units(0, 2000).tolist()) == list(range(1000))
-    assert limited.units(0, 2000).tolist() == course.units(0, 10).tolist()
+    assert sorted(whole.tolist()) == list(range(1000))
+    assert (
+        course_of(Iteration(order=order, limit=1000), asked, [1.0, 9.0]).units(0, 2000).tolist()
+        == whole.tolist()
+    )
+
+
+def test_a_limit_ends_the_sequential_order() -> None:
+    """Weights do not change what is sorted."""
+    course = course_of(Iteration(limit=10), [0, 1] * 500, [1.0, 9.0])
+
+    assert course.units(0, 2000).tolist() == list(range(10))
+
+
+def test_a_limit_draws_by_weights_without_repeats() -> None:
+    """In random order; a query that has given all it has leaves the rest to the others (row 116)."""
+    asked = [0] * 500 + [1] * 60
+    course = course_of(Iteration(order=Order.RANDOM, limit=100), asked, [1.0, 1.0])
+    drawn = course.units(0, 200).tolist()
+    longer = course_of(Iteration(order=Order.RANDOM, limit=550), asked, [1.0, 1.0]).units(0, 1000).tolist()
+
+    assert len(set(drawn)) == 100
+    assert sum(unit >= 500 for unit in drawn) == 50
+    assert len(set(longer)) == len(longer) == 550
+    assert sum(unit >= 500 for unit in longer) == 60
 
 
 def test_each_pass_has_an_order_of_its_own() -> None:
@@ -143,7 +165,7 @@ def test_a_course_of_astronomical_length_can_be_entered_anywhere() -> None:
     ("iteration", "expected"),
     [
         (Iteration(order=Order.RANDOM), [9, 1, 8, 0, 2, 6, 4, 5, 7, 3]),
-        (Iteration(order=Order.RANDOM, seed=0, limit=5), [1, 9, 0, 8, 4]),
+        (Iteration(order=Order.RANDOM, seed=0, limit=5), [2, 6, 0, 3, 8]),
         (
             Iteration(order=Order.RANDOM, infinite=True, limit=16),
             [2, 0, 7, 8, 5, 9, 4, 6, 3, 5, 1, 7, 0, 3, 2, 8],

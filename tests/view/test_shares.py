@@ -50,3 +50,13 @@ def test_an_epoch_is_long_enough_for_every_frame(given_weights: list[float], dat
         for count, weight in zip(counts, given_weights, strict=True)
     )
     assert all(had >= count for had, count in zip(shares.of(needed), counts, strict=True))
+
+
+@given(weights, st.data())
+def test_who_has_all_it_can_have_goes_out(given_weights: list[float], data: st.DataObject) -> None:
+    """The others share what follows, still one by one."""
+    size = len(given_weights)
+    most = data.draw(st.lists(st.integers(1, 40), min_size=size, max_size=size))
+    draws = data.draw(st.integers(0, sum(most)))
+
+    assert Shares(given_weights, most).of(draws) == divided(given_weights, draws, most)
