@@ -94,6 +94,15 @@ class Texts:
         for code in range(len(ends) - 1):
             yield str(data[ends[code] : ends[code + 1]], "utf-8")
 
+    def take(self, codes: Rows) -> list[str]:
+        """Returns the strings of many codes at once, in their order."""
+        bounds = zip(self._starts[codes].tolist(), self._starts[codes + 1].tolist(), strict=True)
+        if len(codes) * 16 < len(self):
+            data = self._data
+            return [str(data[begin:end], "utf-8") for begin, end in bounds]
+        whole = bytes(self._data)  # what is cut from bytes comes sooner than from a view of the file
+        return [whole[begin:end].decode() for begin, end in bounds]
+
     @cached_property
     def strings(self) -> list[str]:
         """All strings; kept once they were asked for."""

@@ -23,6 +23,4 @@ class Found:
         """Returns the ids of the frames, in no order that means something to people."""
         for segment, rows in self.parts:
             column = segment.text("frame.id")
-            texts = column.texts
-            for code in column.codes[rows].tolist():
-                yield texts[code]
+            yield from column.texts.take(column.codes[rows])

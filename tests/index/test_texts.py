@@ -49,6 +49,15 @@ def test_prefixes_are_found(held: list[str], prefix: str) -> None:
     ]
 
 
+@given(strings, st.sampled_from([0, 200]), st.data())
+def test_many_strings_are_taken_in_their_order(held: list[str], more: int, data: st.DataObject) -> None:
+    """Whether they are few of the dictionary or most of it, and also twice."""
+    found = texts_of([*held, *(f"ä{number}" for number in range(more)), "犬"])
+    codes = data.draw(st.lists(st.integers(0, len(found) - 1), max_size=12))
+
+    assert found.take(np.array(codes, np.int32)) == [found[code] for code in codes]
+
+
 @example(["aa", "aab", "aba", "b"], "ab")
 @example(["xaa", "aay", "z"], "aa")
 @example(["a", "aa", "aaa", "b"], "aaa")
