@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hdstore.codec import complete_ids, decode_frame, encode_frame
+from hdstore.codec import decode_frame, encode_frame
 from hdstore.index import Bools, Part, Rows, Segment, VersionRows
 from hdstore.index.building import build_segment
 from hdstore.model import (
@@ -64,7 +64,7 @@ def index(tmp_path: Path) -> MakeIndex:
         parts, held = [], {}
         for number, given in enumerate(segments):
             # What is read back from a repository is what was encoded: coordinates are floats then.
-            frames = [decode_frame(encode_frame(complete_ids(frame))) for frame in given]
+            frames = [decode_frame(encode_frame(frame)) for frame in given]
             path = tmp_path / next(names)
             leaves = [frames[i : i + 5] for i in range(0, len(frames), 5)]
             build_segment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -122,6 +123,43 @@ def test_all_parts_of_a_query_hold(found: Callable[..., list[str]]) -> None:
     """Rules and the frame query are joined by AND; a blank line asks nothing."""
     assert found(rois=(RoiRule(labels=(CAR,)),), frame="dog") == ["three"]
     assert found(frame=" ", source=" ") == ALL
+
+
+def test_an_annotation_is_counted_once(index: MakeIndex) -> None:
+    """Also when several of its labels are asked for, and few of very many annotations have one."""
+    others = [annotated(f"other{n}", ("dog", None), ("bus", None)) for n in range(100)]
+    indexed = index(
+        [*others, annotated("one", ("Car+van", None)), annotated("two", ("Car", None), ("Car+van", None))]
+    )
+
+    def found(least: int, most: int) -> list[str]:
+        rule = RoiRule(query="label:Car OR label:van", count=(least, most))
+        return [
+            *compile_filter(ViewQuery(dataset="d", rois=(rule,))).search(indexed.rows, indexed.read).ids()
+        ]
+
+    assert found(1, 1) == ["one"]
+    assert found(2, 2) == ["two"]
+
+
+@pytest.mark.parametrize("count", [(None, 0), (None, 1), (1, 1), (1, 2), (2, 2), (2, None), (3, 3), (0, 3)])
+def test_annotations_that_only_frames_tell_are_counted(
+    index: MakeIndex, count: tuple[int | None, int | None]
+) -> None:
+    """Where columns know the number of matches from below and above, frames between the two are asked."""
+    kinds: list[list[str]] = [["x", "y"], ["y", "x"], ["x"], ["y"], []]
+    frames = [
+        SingleFrame(
+            id=f"{a}{b}{c}", annotations=tuple(Annotation(metadata={"t": kinds[k]}) for k in (a, b, c))
+        )
+        for a, b, c in itertools.combinations_with_replacement(range(5), 3)
+    ]
+    indexed = index(frames)
+    wanted = compile_filter(ViewQuery(dataset="d", rois=(RoiRule(query="meta.t.0:x", count=count),)))
+    expected = [frame.id for frame in indexed.alive if wanted.matches(frame)]
+
+    assert [*wanted.search(indexed.rows, indexed.read).ids()] == expected
+    assert len(indexed.read_rows) < len(frames) or count == (0, 3)
 
 
 def two_cameras(frame_id: str, *sources: Source, **fields: Any) -> Frame:
