@@ -33,14 +33,17 @@ def load_picture(path: Path, *, mode: str = "RGB", max_pixels: int = MAX_PIXELS)
         MediaError: the file can not be read as a picture, or has more than ``max_pixels`` pixels.
     """
     with _opened(path, max_pixels) as image:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode in _DEEP and mode not in _DEEP:
-            upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-        elif upright.mode in ("I", "F") and upright.mode != mode:
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.mode == mode:
+            return image
+        if image.mode in _DEEP:
+            return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert(mode)
+        if image.mode in ("I", "F"):
             raise MediaError(
                 f"{path.name} has 32 bits a pixel, which {mode} can not hold; load it by a function of your own."
             )
-        return upright.convert(mode)
+        return image.convert(mode)
 
 
 def load_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.int64]:
