@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from copy import copy
 from itertools import product
 from pathlib import Path
 from tempfile import mkdtemp
@@ -20,10 +21,13 @@ __all__ = ["PROPERTIES", "Shelf", "frame_sets", "owners", "values"]
 
 
 class Shelf:
-    """Frames in ``count`` segments, of which a version holds those whose ids do not begin with a dash."""
+    """Frames in ``count`` segments, of which a version holds those whose ids do not begin with a dash.
+
+    The files stay only where a folder is given for them.
+    """
 
     def __init__(self, frames: Sequence[Frame], folder: Path | None = None, *, count: int = 2) -> None:
-        folder = folder or Path(mkdtemp(prefix="hdstore-test-"))
+        place = folder or Path(mkdtemp(prefix="hdstore-test-"))
         self.frames = [frame for frame in frames if not frame.id.startswith("-")]
         self._held: dict[Segment, list[Frame]] = {}
         self.read_rows = 0
@@ -31,15 +35,26 @@ class Shelf:
         for number in range(count):
             share = frames[number::count]
             if share:
-                path = folder / f"segment-{number}"
+                path = place / f"segment-{number}"
                 leaves = [(f"{start:040x}", share[start : start + 3]) for start in range(0, len(share), 3)]
                 build_segment(path, leaves)
                 segment = Segment(path)
-                path.unlink()
+                if folder is None:
+                    path.unlink()
                 self._held[segment] = [*share]
                 live = np.array([not frame.id.startswith("-") for frame in share])
                 parts.append(Part(segment, None if live.all() else live))
+        if folder is None:
+            place.rmdir()
         self.rows = VersionRows("", tuple(parts))
+
+    def opened(self) -> Shelf:
+        """Returns the same as another process finds it: the files opened anew."""
+        other = copy(self)
+        other._held = {Segment(segment.path): frames for segment, frames in self._held.items()}
+        parts = zip(other._held, self.rows.parts, strict=True)
+        other.rows = VersionRows("", tuple(Part(segment, part.live) for segment, part in parts))
+        return other
 
     def read(self, segment: Segment, rows: Rows) -> Iterator[Frame]:
         """Yields the frames at these rows, as reading them from a repository does."""

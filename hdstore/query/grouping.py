@@ -128,10 +128,9 @@ def group(
     for chunk in chunks:
         once = pairs(chunk.frames, chunk.places, len(values) + 1)
         segment, part = counted.found.parts[chunk.number]
-        frames = chunk.frames[once]
-        if len(part) < segment.count("frame"):
-            frames = np.searchsorted(part, frames)
-        positions.append(frames + begins[chunk.number])
+        holding = chunk.frames[once]
+        among = holding if len(part) == segment.count("frame") else np.searchsorted(part, holding)
+        positions.append(among + begins[chunk.number])
         places.append(chunk.places[once])
     held, at = np.concatenate(positions), np.concatenate(places)
     turn = np.empty(len(order), np.int64)
