@@ -190,7 +190,7 @@ def _place(entry: DataEntry, rois: list[Roi]) -> None:
             names = [first]
         if names and all(name in pictures for name in names):
             for name in names:
-                pictures[name]._annotations.append([roi.twin()])
+                pictures[name]._annotations.append([roi if len(names) == 1 else roi.twin()])
         else:
             entry._annotations.append([roi])
 

@@ -18,10 +18,12 @@ from hdstore.compat.iterating import ViewIterator
 from hdstore.compat.keeping import Keeping
 from hdstore.compat.lookup import find_dataset, find_version
 from hdstore.compat.session import current, reopened
-from hdstore.errors import InvalidInputError, InvalidValueError
+from hdstore.errors import InvalidInputError, InvalidValueError, NotFoundError
 from hdstore.repository import Dataset, DatasetVersion
 
 if TYPE_CHECKING:
+    from hdstore.index import Rows, Segment
+    from hdstore.model import Frame
     from hdstore.repository import Repository
 
 __all__ = ["HyperDataset"]
@@ -254,6 +256,53 @@ class HyperDataset(HyperDatasetManagement):
 
     def __iter__(self) -> Iterator[DataEntry]:
         return (entry_from_native(native, self.repository) for native in self.native.frames())
+
+    def vector_search(
+        self,
+        reference_vector: Any,
+        vector_field: Any,
+        number_of_neighbors: int = 50,
+        fast: bool = False,
+        similarity_function: str = "cosine",
+    ) -> list[DataEntry]:
+        """Returns the entries whose vectors of a name are most like a given one, the most like first (row 133).
+
+        ``similarity_function`` is cosine, l2_norm or dot_product; "meta." may stand before the name. ``fast`` looks at
+        some of many vectors only, by cosine.
+
+        Raises:
+            TypeError: the vector is no list or tuple, or the name no string.
+            MissingError: no entry has a vector of this name (a ValueError).
+            InvalidValueError: the vector has another length than theirs, or what is asked for makes no sense (a
+                ValueError).
+        """
+        # Deferred: numpy and what stands on it are loaded by whoever searches.
+        from hdstore.query.vectors import nearest
+
+        if reference_vector is not None and not isinstance(reference_vector, list | tuple):
+            raise TypeError(f"A vector is a list or a tuple, not a {type(reference_vector).__name__}.")
+        if not isinstance(vector_field, str) or not vector_field.strip():
+            raise TypeError(f"vector_field is a string that is not empty, not {vector_field!r}.")
+        state = self.native.state()
+
+        def read(segment: Segment, rows: Rows) -> Iterator[Frame]:
+            column = segment.text("frame.id")
+            texts = column.texts
+            return (state.frame(texts[code]) for code in column.codes[rows].tolist())
+
+        try:
+            found = nearest(
+                self.native.rows(state=state),
+                reference_vector or (),
+                vector_field.strip().removeprefix("meta."),
+                read=read,
+                count=number_of_neighbors,
+                similarity=str(similarity_function).strip().lower(),
+                fast=fast,
+            )
+        except NotFoundError as error:
+            raise MissingError(str(error)) from error
+        return [entry_from_native(state.frame(each), self.repository) for each in found.ids()]
 
     # Its life
 

@@ -235,6 +235,55 @@ def test_vectors_have_as_many_numbers_as_their_mapping_says(repository: Reposito
         HyperDataset("P", "QA", "next", field_mappings={"meta.qa_vector": {"type": "keyword"}})
 
 
+def test_entries_are_found_by_their_vectors() -> None:
+    """The most like first, by three ways of comparing; the prefix of the page may stand before the name."""
+    fields = {"meta.qa_vector": {"type": "dense_vector", "element_type": "float", "dims": 2}}
+    dataset = HyperDataset("P", "QA", "Current", field_mappings=fields)
+    entries = []
+    for name, vector in {"a": [1.0, 0.0], "b": [4.0, 4.0], "c": [0.0, 1.0], "d": [-1.0, 0.0]}.items():
+        entry = DataEntry(name, metadata={"question": name})
+        entry.set_vector(vector, metadata_field="qa_vector")
+        entries.append(entry)
+    dataset.add_data_entries([*entries, DataEntry("none")])
+
+    def found(**options: Any) -> list[str]:
+        return [entry.id for entry in dataset.vector_search([1.0, 0.1], **options)]
+
+    assert found(vector_field="qa_vector", number_of_neighbors=10) == ["a", "b", "c", "d"]
+    assert found(vector_field="meta.qa_vector", number_of_neighbors=2) == ["a", "b"]
+    assert found(vector_field="qa_vector", similarity_function="l2_norm") == ["a", "c", "d", "b"]
+    assert found(vector_field="qa_vector", similarity_function="dot_product") == ["b", "a", "c", "d"]
+    assert found(vector_field="qa_vector", fast=True)[:1] == ["a"]
+    first = dataset.vector_search((0, 1), "qa_vector", 1)[0]
+    assert (first.metadata, first.vectors) == ({"question": "c"}, {"qa_vector": [0.0, 1.0]})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "reason"),
+    [
+        (({1.0}, "v"), TypeError, "list or a tuple"),
+        (([1.0], ""), TypeError, "vector_field"),
+        (([1.0], 5), TypeError, "vector_field"),
+        ((None, "v"), ValueError, "finite"),
+        (([], "v"), ValueError, "finite"),
+        (([1.0], "v", 0), ValueError, "neighbour"),
+        (([1.0, 2.0], "v"), ValueError, "1 numbers, not 2"),
+        (([1.0], "w"), ValueError, "No entry|No frame"),
+        (([1.0], "v", 5, True, "l2_norm"), ValueError, "cosine"),
+        (([1.0], "v", 5, False, "likeness"), ValueError, "likeness"),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_refused(
+    dataset: HyperDataset, arguments: tuple[Any, ...], error: type[Exception], reason: str
+) -> None:
+    """With the errors of the original."""
+    entry = DataEntry("a")
+    entry.set_vector([1.0], "v")
+    dataset.add_data_entries([entry])
+    with pytest.raises(error, match=reason):
+        dataset.vector_search(*arguments)
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
