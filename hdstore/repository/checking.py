@@ -78,14 +78,16 @@ class _Check:
             yield Finding("ref", CATALOG_REF, "the catalog is missing")
             return
         waiting, seen = [tip], {tip}
+        catalog: Catalog | None = None
+        canonical: set[str] = set()
         while waiting:
             oid = waiting.pop()
             try:
-                catalog = Catalog(self._core.objects, oid)
+                catalog = Catalog(self._core.objects, oid, like=catalog)
                 if catalog.format > FORMAT:
                     yield Finding("catalog", oid, f"it is written in the newer format {catalog.format}")
                     return
-                odd = catalog.not_canonical()
+                odd = catalog.not_canonical(canonical)
                 parents = decode_commit(self._core.objects.read(oid, "commit")).parents
             except HdstoreError as error:
                 yield Finding("catalog", f"commit {oid}", str(error))

@@ -118,7 +118,7 @@ class Core:
                 f"The repository in {self.folder} has no catalog: it was not finished. Run init again."
             )
         if self._catalog is None or self._catalog.commit != tip:
-            self._catalog = Catalog(self.objects, tip)
+            self._catalog = Catalog(self.objects, tip, like=self._catalog)
         return self._catalog
 
     def document(self, dataset_id: str) -> DatasetDocument:
@@ -155,6 +155,7 @@ class Core:
                 yield change
                 updates = change.finish(message)
             self.refs.transaction(updates)
+        self.after_save()
 
     def ref_of(self, dataset_id: str, version_id: str) -> tuple[str, str, Status] | None:
         """Returns name, value and status of a version's ref, or None; a tag goes before a branch of the same id."""

@@ -7,7 +7,7 @@ holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeVar
 
 from hdstore.codec import decode_dataset, decode_view_document, encode_dataset, encode_view_document
@@ -47,11 +47,24 @@ Open it with `hdstore clone` and `hdstore gui`.
 
 
 class Catalog:
-    """What one commit of the catalog says."""
+    """What one commit of the catalog says.
 
-    def __init__(self, objects: Objects, commit: str) -> None:
+    ``like`` is another commit of it that was read before: documents that both share are not read again.
+    """
+
+    def __init__(self, objects: Objects, commit: str, *, like: Catalog | None = None) -> None:
         self._objects = objects
         self.commit = commit
+        self._read_before = like._read_documents() if like else {}
+
+    def _read_documents(self) -> dict[str, DatasetDocument | ViewDocument]:
+        """Returns the documents that were read of this commit, by the ids of their blobs."""
+        read: dict[str, DatasetDocument | ViewDocument] = {}
+        if "datasets" in self.__dict__:
+            read.update((self._dataset_oids[name], document) for name, document in self.datasets.items())
+        if "views" in self.__dict__:
+            read.update((self._view_oids[name], document) for name, document in self.views.items())
+        return read
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:
@@ -100,18 +113,21 @@ class Catalog:
     @cached_property
     def datasets(self) -> dict[str, DatasetDocument]:
         """The documents of all datasets by id, deleted ones too."""
-        return self._read("datasets", self._dataset_oids, decode_dataset)
+        return self._read("datasets", self._dataset_oids, DatasetDocument, decode_dataset)
 
     @cached_property
     def views(self) -> dict[str, ViewDocument]:
         """The documents of all stored views by id, deleted ones too."""
-        return self._read("views", self._view_oids, decode_view_document)
+        return self._read("views", self._view_oids, ViewDocument, decode_view_document)
 
-    def _read(self, folder: str, oids: dict[str, str], decode: Callable[[bytes, str], _D]) -> dict[str, _D]:
+    def _read(
+        self, folder: str, oids: dict[str, str], kind: type[_D], decode: Callable[[bytes, str], _D]
+    ) -> dict[str, _D]:
         found = {}
         for name, oid in oids.items():
             where = f"{folder}/{name}.json"
-            document = decode(self._objects.read(oid, "blob"), where)
+            known = self._read_before.get(oid)
+            document = known if isinstance(known, kind) else decode(self._objects.read(oid, "blob"), where)
             if document.id != name:
                 raise DamagedError(f"The document {where} says it is {document.id!r}.")
             found[name] = document
@@ -122,18 +138,27 @@ class Catalog:
         """Whether it holds no document, as right after init."""
         return not (self._dataset_oids or self._view_oids)
 
-    def not_canonical(self) -> list[str]:
-        """Returns the paths of the documents that are not stored as this program would write them."""
-        odd = [
-            f"datasets/{name}.json"
+    def not_canonical(self, checked: set[str]) -> list[str]:
+        """Returns the paths of the documents that are not stored as this program would write them.
+
+        ``checked`` holds the ids of blobs that need no look, and is given those that were looked at and are right.
+        """
+        odd = []
+        documents: list[tuple[str, str, Callable[[], bytes]]] = [
+            (f"datasets/{name}.json", self._dataset_oids[name], partial(encode_dataset, document))
             for name, document in self.datasets.items()
-            if object_id("blob", encode_dataset(document)) != self._dataset_oids[name]
         ]
-        odd += [
-            f"views/{name}.json"
+        documents += [
+            (f"views/{name}.json", self._view_oids[name], partial(encode_view_document, document))
             for name, document in self.views.items()
-            if object_id("blob", encode_view_document(document)) != self._view_oids[name]
         ]
+        for path, oid, encode in documents:
+            if oid in checked:
+                continue
+            if object_id("blob", encode()) == oid:
+                checked.add(oid)
+            else:
+                odd.append(path)
         return odd
 
     @cached_property

@@ -20,6 +20,8 @@ from hdstore.store import (
     encode_tree,
     write_catalog,
 )
+from hdstore.store.gitobjects import object_id
+from hdstore.store.layout import Layout
 
 ADA = Author(name="Ada Lovelace", email="ada@example.org")
 FIRST, SECOND = "1" * 40, "2" * 40
@@ -55,7 +57,7 @@ def test_views_stand_beside_datasets(objects: Objects, git: Git, fsck: Callable[
     assert empty.views == {}
     assert second.datasets == {DATASET.id: DATASET}
     assert second.views == {PINNED.id: PINNED, other.id: other}
-    assert second.not_canonical() == []
+    assert second.not_canonical(set()) == []
     listed = git("ls-tree", "-r", "--name-only", second.commit).split()
     assert listed == [
         "README.md", "datasets/d.00000000.json", "format", "views/v.00000000.json", "views/w-2.00000000.json"
@@ -120,8 +122,38 @@ def test_a_document_in_another_form_is_found(objects: Objects) -> None:
     """It can be read, but is not what this program would write."""
     loose = encode_view_document(PINNED).replace(b"  ", b" ")
 
-    assert damaged(objects, "views", "v.00000000.json", loose).not_canonical() == ["views/v.00000000.json"]
+    assert damaged(objects, "views", "v.00000000.json", loose).not_canonical(set()) == [
+        "views/v.00000000.json"
+    ]
     loose = encode_dataset(DATASET).replace(b"  ", b" ")
-    assert damaged(objects, "datasets", "d.00000000.json", loose).not_canonical() == [
+    assert damaged(objects, "datasets", "d.00000000.json", loose).not_canonical(set()) == [
         "datasets/d.00000000.json"
     ]
+
+
+def test_what_two_commits_share_is_read_once(objects: Objects, layout: Layout) -> None:
+    """Documents of the one that was read before are taken from it, where their bytes are the same."""
+    first = write(objects, write(objects, None), DATASET, PINNED)
+    changed = replace(PINNED, description="new")
+    second = write(objects, first, changed)
+    seen: list[str] = []
+
+    class Counting(Objects):
+        def read(self, oid: str, kind: str | None = None) -> bytes:
+            seen.append(oid)
+            return super().read(oid, kind)
+
+    counting = Counting(layout.hds)
+    old = Catalog(counting, first.commit)
+    assert (old.datasets, old.views) == (first.datasets, first.views)
+    seen.clear()
+    new = Catalog(counting, second.commit, like=old)
+    assert new.views == {PINNED.id: changed}
+    assert new.datasets[DATASET.id] is old.datasets[DATASET.id]
+    assert object_id("blob", encode_dataset(DATASET)) not in seen
+    checked: set[str] = set()
+    assert new.not_canonical(checked) == []
+    assert checked == {
+        object_id("blob", encode_dataset(DATASET)),
+        object_id("blob", encode_view_document(changed)),
+    }
