@@ -321,6 +321,23 @@ def test_read_entries_are_changed_and_saved_in_place(dataset: HyperDataset) -> N
     assert (len(after.annotations), after.metadata["seen"]) == (2, True)
 
 
+def test_a_copy_of_a_stored_global_annotation_becomes_its_own(dataset: HyperDataset) -> None:
+    """One keeps the id, the other gets another."""
+    entry = DataEntryImage("e1")
+    entry.add_sub_entries([DataSubEntryImage("front", PHOTO), DataSubEntryImage("rear", PHOTO)])
+    entry.add_global_annotation(labels=["sky"])
+    dataset.add_data_entries([entry])
+    [before] = dataset.native.frame("e1").annotations
+    [found] = dataset
+    rear = found.sub_data_entries[1]
+    assert isinstance(rear, DataSubEntryImage)
+    rear.get_annotations()[0]["label"].append("blue")
+    assert dataset.add_data_entries([found]) == {"upload": {}, "register": {}}
+    kept, new = dataset.native.frame("e1").annotations
+    assert (kept.id, kept.labels, kept.sources) == (before.id, ("sky",), ("front",))
+    assert (new.id != before.id, new.labels, new.sources) == (True, ("sky", "blue"), ("rear",))
+
+
 def test_an_entry_whose_class_is_not_loaded_comes_back_as_its_base(dataset: HyperDataset) -> None:
     """With one warning; saving it again keeps its class and fields."""
 
