@@ -29,6 +29,9 @@ __all__ = ["Count", "QueryCount", "ViewCounts", "ViewRun"]
 _WINDOW = 1 << 16
 """Positions that are planned together at the least; else it is as many as there are units."""
 
+_FEW = 4096
+"""Units whose ids are looked up together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -175,7 +178,8 @@ class ViewRun:
     def ids(self, start: int = 0, worker: int = 0, workers: int = 1) -> Iterator[str]:
         """Yields the ids of the frames of the items, without reading frames."""
         for _, units in self._windows(start, worker, workers):
-            yield from map(self._pool.text, repeat("frame.id"), self._units.entries(units).tolist())
+            for at in range(0, len(units), _FEW):
+                yield from self._pool.ids(self._units.entries(units[at : at + _FEW]))
 
     def place(self, context: str, time: Timestamp) -> int | None:
         """Returns the position of the first frame of a context at or after a time; None where there is none (row 124).
