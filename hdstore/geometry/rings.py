@@ -87,23 +87,32 @@ def rings_area(rings: Sequence[Ring]) -> float:
     if len(rings) == 1:
         return ring_area(rings[0])
     total = 0.0
+    corners = [_corners(ring) for ring in rings]
     for index, ring in enumerate(rings):
-        others = [other for place, other in enumerate(rings) if place != index]
-        sign = -1 if _depth(ring, others) % 2 else 1
-        total += sign * ring_area(ring)
+        depth = sum(
+            _surrounds(other, corners[place], ring) for place, other in enumerate(rings) if place != index
+        )
+        total += (-1 if depth % 2 else 1) * ring_area(ring)
     return max(total, 0.0)
 
 
-def _depth(ring: Ring, others: Iterable[Ring]) -> int:
-    """Returns how many of ``others`` surround ``ring``."""
-    depth = 0
-    for other in others:
-        for i in range(0, len(ring) - 1, 2):
-            # A point that both share says nothing; the first that they do not share decides.
-            if not _on_edge(other, ring[i], ring[i + 1]):
-                depth += rings_contain((other,), ring[i], ring[i + 1])
-                break
-    return depth
+def _corners(ring: Ring) -> tuple[float, float, float, float]:
+    """Returns the least and the greatest x and y of a ring; no point lies between those of a ring without points."""
+    xs, ys = ring[::2], ring[1::2]
+    return (min(xs), min(ys), max(xs), max(ys)) if ys else (0.0, 0.0, -1.0, -1.0)
+
+
+def _surrounds(other: Ring, corners: tuple[float, float, float, float], ring: Ring) -> bool:
+    """Says whether the ring ``other``, whose corners are given, lies around a ring."""
+    left, top, right, bottom = corners
+    for i in range(0, len(ring) - 1, 2):
+        x, y = ring[i], ring[i + 1]
+        if not (left <= x <= right and top <= y <= bottom):
+            return False
+        # A point that both share says nothing; the first that they do not share decides.
+        if not _on_edge(other, x, y):
+            return rings_contain((other,), x, y)
+    return False
 
 
 def _on_edge(ring: Ring, x: float, y: float) -> bool:

@@ -61,6 +61,18 @@ def test_a_hole_that_touches_its_outer_ring_is_still_a_hole() -> None:
     assert rings_area((SQUARE, (0, 0, 10, 0, 5, 5))) == 75
 
 
+def test_a_hole_that_begins_on_the_outermost_edge_is_still_a_hole() -> None:
+    """Also where left + (right - left) is less than right, as it is for these."""
+    outer, hole = (325.35, 0, 1785.01, 0, 1785.01, 8, 325.35, 8), (1785.01, 4, 785.01, 2, 785.01, 6)
+
+    assert 325.35 + (1785.01 - 325.35) < 1785.01
+    assert rings_area((outer, hole)) == ring_area(outer) - ring_area(hole) > 9000
+
+
+def test_a_ring_without_points_surrounds_nothing() -> None:
+    assert rings_area(((), SQUARE, (0.0,), HOLE)) == 64
+
+
 def test_rings_contain_by_the_even_odd_rule() -> None:
     """Inside the square and its island, not inside its hole nor outside."""
     figure = (SQUARE, HOLE, ISLAND)
