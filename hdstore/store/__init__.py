@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hdstore.store.catalog import CATALOG_REF, FORMAT, Catalog, write_catalog
+from hdstore.store.changes import ChangeSource, MemoryChanges
 from hdstore.store.collecting import Collected, gc_objects
 from hdstore.store.config import Config
 from hdstore.store.git import git_available, local_program, run_git
@@ -25,7 +26,7 @@ from hdstore.store.objects import Objects, Writer
 from hdstore.store.packing import maybe_pack_in_background
 from hdstore.store.refs import Refs, RefUpdate
 from hdstore.store.safety import check as check_layout
-from hdstore.store.trie import ROOT_LEAF, ChangeSource, MemoryChanges, Trie, fits
+from hdstore.store.trie import ROOT_LEAF, Trie, fits
 from hdstore.store.trie import update as update_trie
 from hdstore.store.verify import Damage, verify_files
 
