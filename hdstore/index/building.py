@@ -124,9 +124,8 @@ class SegmentBuilder:
         self._times.extend([frame.time for frame in frames])
         self._annotations.extend([frame.annotations for frame in frames])
         self._sources.extend([frame.sources for frame in frames])
+        _add_metadata(self._metadata, begin, frames)
         for row, frame in enumerate(frames, begin):
-            if frame.metadata:
-                self._metadata.add(row, frame.metadata)
             if frame.blob:
                 self._blobs.append(row)
             if frame.vectors:
@@ -192,9 +191,7 @@ class _Annotations:
         self._object_id.extend([annotation.object_id for annotation in found])
         self._type.extend(map(_type_name, map(type, geometries)))
         self._outlines.extend(geometries)
-        for row, annotation in enumerate(found, self.count):
-            if annotation.metadata:
-                self.metadata.add(row, annotation.metadata)
+        _add_metadata(self.metadata, self.count, found)
         self.count += len(found)
 
     def finish(self) -> tuple[Arrays, list[tuple[str, ...]], list[str]]:
@@ -242,8 +239,7 @@ class _Sources:
                 self._masks.append(row)
             if source.preview is not None:
                 self._previews.append(row)
-            if source.metadata:
-                self.metadata.add(row, source.metadata)
+        _add_metadata(self.metadata, self.count, found)
         self.count += len(found)
 
     def finish(self) -> tuple[Arrays, list[tuple[str, ...]]]:
@@ -258,6 +254,15 @@ class _Sources:
                 arrays[f"source.has_{name}"] = _marks(rows, self.count)
         found, paths = self.metadata.finish(self.count)
         return arrays | found, paths
+
+
+def _add_metadata(
+    gatherer: MetadataGatherer, begin: int, found: Sequence[Frame] | Sequence[Annotation] | Sequence[Source]
+) -> None:
+    """Adds the metadata of those that have any; the first one is owner ``begin``."""
+    owners = [owner for owner, one in enumerate(found, begin) if one.metadata]
+    if owners:
+        gatherer.extend(owners, [one.metadata for one in found if one.metadata])
 
 
 def _offsets(scope: str, counts: array[int]) -> Arrays:

@@ -43,8 +43,11 @@ class Shelf:
 
     def names(self) -> list[str] | None:
         """Returns the names of the segments that count, or None where there is no index that can be believed."""
-        trees = files.look(self.folder / "trees")
-        return self._manifest.read() if trees is not None and stat.S_ISDIR(trees.st_mode) else None
+        for folder in (self.folder, self.folder / "trees"):
+            state = files.look(folder)
+            if state is None or not stat.S_ISDIR(state.st_mode):
+                return None
+        return self._manifest.read()
 
     def open(self, name: str) -> Segment:
         """Returns a segment; raises FileNotFoundError when it is gone or damaged."""
