@@ -52,6 +52,7 @@ class Given:
     frame: str
     source: str
     rois: Sequence[str]
+    times: Sequence[str]
     not_rois: Sequence[str]
     no_rois: bool
 
@@ -73,6 +74,7 @@ class Iterated:
     seed: int | None
     limit: int | None
     infinite: bool
+    epoch: bool
 
 
 def view_of(given: Given, shaped: Shaped, iterated: Iterated) -> View:
@@ -83,7 +85,11 @@ def view_of(given: Given, shaped: Shaped, iterated: Iterated) -> View:
         mapping=tuple(rule for text in shaped.maps for rule in _rules(text)),
         output=shaped.output,
         iteration=Iteration(
-            order=iterated.order, seed=iterated.seed, limit=iterated.limit, infinite=iterated.infinite
+            order=iterated.order,
+            seed=iterated.seed,
+            limit=iterated.limit,
+            infinite=iterated.infinite,
+            epoch=iterated.epoch,
         ),
     )
 
@@ -102,8 +108,14 @@ def _queries(given: Given) -> tuple[ViewQuery, ...]:
         raise InvalidInputError(
             "--no-rois asks for frames without annotations; --roi and --not-roi for some."
         )
+    if given.times and len(given.times) != len(given.rois):
+        raise InvalidInputError(
+            f"Each --roi has its --times, or none has: there are {len(given.rois)} of the one and"
+            f" {len(given.times)} of the other."
+        )
+    counts = map(_count, given.times or ["1.."] * len(given.rois))
     rules = (
-        *(RoiRule(query=text) for text in given.rois),
+        *(RoiRule(query=text, count=times) for text, times in zip(given.rois, counts, strict=True)),
         *(RoiRule(query=text, must_not=True) for text in given.not_rois),
     )
     queries = []
@@ -123,6 +135,16 @@ def _queries(given: Given) -> tuple[ViewQuery, ...]:
             )
         )
     return tuple(queries)
+
+
+def _count(text: str) -> tuple[int | None, int | None]:
+    """Returns the ends of ``2..4``, ``2..``, ``..4`` or ``3``."""
+    low, dots, high = text.partition("..")
+    ends = (low, high) if dots else (low, low)
+    if not any(ends) or not all(end.isascii() and end.isdigit() for end in ends if end):
+        raise InvalidInputError(f"How many is written 2..4, 2.., ..4 or 3; {text!r} is none of these.")
+    first, last = (int(end) if end else None for end in ends)
+    return first, last
 
 
 def _numbers(texts: Sequence[str]) -> dict[str, int]:

@@ -33,6 +33,7 @@ def test_a_view_is_made_of_options(run: Run, street: Path) -> None:
     said = run(
         "view", "create", "full", "--from", "street/Current", "--from", "cups/Current", "--frame", "meta.a:1",
         "--source", "width:>10", "--roi", "label:car", "--roi", "label:bus", "--not-roi", "label:dog",
+        "--times", "2..4", "--times", "..3", "--epoch",
         "--weight", "2.5", "--weight", 1, "--labels", "car=1,a=b=2", "--labels", "dog=-1",
         "--map", "car,van+white=vehicle", "--map", "dog=pet", "--output", "only_filtered", "--order", "random",
         "--seed", 7, "--limit", 10, "--infinite",
@@ -43,7 +44,11 @@ def test_a_view_is_made_of_options(run: Run, street: Path) -> None:
         "version": "Current",
         "frame": "meta.a:1",
         "source": "width:>10",
-        "rois": [{"query": "label:car"}, {"query": "label:bus"}, {"query": "label:dog", "must_not": True}],
+        "rois": [
+            {"query": "label:car", "count": [2, 4]},
+            {"query": "label:bus", "count": [None, 3]},
+            {"query": "label:dog", "must_not": True},
+        ],
         "weight": 2.5,
     }
     second = {name: field for name, field in query.items() if name != "weight"} | {"dataset": "cups"}
@@ -59,7 +64,7 @@ def test_a_view_is_made_of_options(run: Run, street: Path) -> None:
             {"labels": ["dog"], "to": "pet"},
         ],
         "output": "only_filtered",
-        "iteration": {"order": "random", "seed": 7, "limit": 10, "infinite": True},
+        "iteration": {"order": "random", "seed": 7, "limit": 10, "infinite": True, "epoch": True},
     }
     assert [shown[key] for key in ("name", "project", "description", "tags")] == [
         "full",
@@ -82,6 +87,8 @@ def test_a_view_is_made_of_options(run: Run, street: Path) -> None:
         (["--from", "street"], "Say which version of 'street'"),
         (["--from", "street/Current", "--weight", "1", "--weight", "2"], "there are 1 of the one and 2 of the other"),
         (["--from", "street/Current", "--weight", "0"], "queries[0].weight: expected a number > 0"),
+        (["--from", "street/Current", "--roi", "a", "--times", "few"], "How many is written 2..4"),
+        (["--from", "street/Current", "--roi", "a", "--times", "1", "--times", "2"], "Each --roi has its --times"),
         (["--from", "street/Current", "--no-rois", "--roi", "a"], "--no-rois asks for frames without annotations"),
         (["--from", "street/Current", "--labels", "cat"], "such as cat=1,dog=2; 'cat' is none"),
         (["--from", "street/Current", "--labels", "cat=x"], "'cat=x' is none"),

@@ -31,6 +31,13 @@ Rois: TypeAlias = Annotated[
 NotRois: TypeAlias = Annotated[
     Lines, typer.Option(metavar="LUCENE", help="What none of their annotations may meet; may be repeated.")
 ]
+Times: TypeAlias = Annotated[
+    Lines,
+    typer.Option(
+        metavar="MIN..MAX",
+        help="How many annotations must meet a --roi, such as 2..4, 2.. or 3; one for each of them.",
+    ),
+]
 Weights: TypeAlias = Annotated[
     list[float] | None,
     typer.Option(metavar="W", help="How often a --from is drawn beside the others; one for each of them."),
@@ -59,6 +66,10 @@ Ends: TypeAlias = Annotated[int | None, typer.Option(metavar="N", min=0, help="E
 Infinite: TypeAlias = Annotated[
     bool, typer.Option("--infinite", help="Begin anew when all frames have come.")
 ]
+Epoch: TypeAlias = Annotated[
+    bool,
+    typer.Option("--epoch", help="Draw frames by the weights, until each query has given all that it found."),
+]
 Tags: TypeAlias = Annotated[Lines, typer.Option(metavar="TAG", help="A tag; may be repeated.")]
 AtOnce: TypeAlias = Annotated[
     bool, typer.Option("--publish", help="Pin its versions and publish it at once.")
@@ -72,6 +83,7 @@ def create(
     frame: Annotated[str, typer.Option(metavar="LUCENE", help="What frames must meet.")] = "",
     source: Annotated[str, typer.Option(metavar="LUCENE", help="What one of their sources must meet.")] = "",
     roi: Rois = None,
+    times: Times = None,
     not_roi: NotRois = None,
     no_rois: Annotated[bool, typer.Option("--no-rois", help="Only frames without annotations.")] = False,
     weight: Weights = None,
@@ -82,6 +94,7 @@ def create(
     seed: Seed = None,
     limit: Ends = None,
     infinite: Infinite = False,
+    epoch: Epoch = False,
     file: ViewFile = None,
     project: Annotated[str, typer.Option(metavar="PATH", help="The project it belongs to.")] = "",
     description: Annotated[str, typer.Option(metavar="TEXT", help="What it is for.")] = "",
@@ -95,11 +108,12 @@ def create(
         frame=frame,
         source=source,
         rois=roi or (),
+        times=times or (),
         not_rois=not_roi or (),
         no_rois=no_rois,
     )
     shaped = Shaped(labels=labels or (), maps=maps or (), output=output)
-    iterated = Iterated(order=order, seed=seed, limit=limit, infinite=infinite)
+    iterated = Iterated(order=order, seed=seed, limit=limit, infinite=infinite, epoch=epoch)
     view = _given_view(file, given, shaped, iterated)
     with open_repository(context) as repository:
         made = repository.create_view(name, view, project=project, description=description, tags=tag or ())
@@ -112,8 +126,10 @@ def create(
 def _given_view(file: str | None, given: Given, shaped: Shaped, iterated: Iterated) -> View:
     if file is None:
         return view_of(given, shaped, iterated)
-    nothing = Given(versions=(), weights=(), frame="", source="", rois=(), not_rois=(), no_rois=False)
-    plain = Iterated(order=Order.SEQUENTIAL, seed=None, limit=None, infinite=False)
+    nothing = Given(
+        versions=(), weights=(), frame="", source="", rois=(), times=(), not_rois=(), no_rois=False
+    )
+    plain = Iterated(order=Order.SEQUENTIAL, seed=None, limit=None, infinite=False, epoch=False)
     if (given, shaped, iterated) != (nothing, Shaped(labels=(), maps=(), output=Output.ALL), plain):
         raise InvalidInputError("--file holds the whole view; write what the other options say into it, too.")
     return read_view(file)
@@ -124,5 +140,5 @@ def add_to(app: typer.Typer) -> None:
     command(
         app,
         "create",
-        example="hdstore view create cats --from street/v1 --roi label:cat --order random",
+        example="hdstore view create cats --from street/v1 --roi 'cat AND confidence:>0.8' --times 2..4",
     )(create)
