@@ -60,11 +60,11 @@ def index(tmp_path: Path) -> MakeIndex:
     """Returns a function from frames of one or more segments, with marks of those that live, to their index."""
     names = map(str, itertools.count())
 
-    def make(*segments: Sequence[Frame], live: Sequence[Bools | None] = ()) -> Indexed:
+    def make(*segments: Sequence[Frame], live: Sequence[Bools | None] = (), stored: bool = True) -> Indexed:
         parts, held = [], {}
         for number, given in enumerate(segments):
-            # What is read back from a repository is what was encoded: coordinates are floats then.
-            frames = [decode_frame(encode_frame(frame)) for frame in given]
+            # What a repository gives back has ids everywhere, and floats as coordinates.
+            frames = [decode_frame(encode_frame(frame)) if stored else frame for frame in given]
             path = tmp_path / next(names)
             leaves = [frames[i : i + 5] for i in range(0, len(frames), 5)]
             build_segment(

@@ -187,7 +187,7 @@ def some_source(rng: random.Random, source_id: str) -> Source:
 
 def some_annotation(rng: random.Random, number: int, sources: list[str]) -> Annotation:
     return Annotation(
-        id=rng.choice(["", f"a{number}", f"b{number}", f"cat{number}"]),
+        id=rng.choice(["a", "b", "cat"]) + str(number),
         labels=tuple(rng.choices([text for text in TEXTS if text], k=rng.choice([0, 1, 1, 2]))),
         confidence=rng.choice([None, 0, 0.25, 0.5, 1, 2.0**53]),
         object_id=rng.choice([None, "", "a", "cat"]),
