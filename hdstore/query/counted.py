@@ -19,9 +19,10 @@ from hdstore.query.columnar import ReadFrames, annotation_plan
 from hdstore.query.evaluation import evaluator
 from hdstore.query.fields import Scope
 from hdstore.query.found import Found
+from hdstore.query.plan import Plan
 from hdstore.query.predicate import test_of
 
-__all__ = ["Counted", "count_all", "count_matching"]
+__all__ = ["Counted", "count_all", "count_matching", "plan_of_roi"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,14 @@ def count_all(found: Found) -> Counted:
     return Counted(found, (None,) * len(found.parts))
 
 
+def plan_of_roi(roi: RoiRule | str, *, now: datetime | None = None) -> Plan:
+    """Returns what a rule, or a query on annotations, asks of one annotation; raises as ``count_matching``."""
+    rule = RoiRule(query=roi) if isinstance(roi, str) else roi
+    if rule.must_not or rule.count != (1, None):
+        raise InvalidInputError("Which annotations count is said by labels, confidence and query alone.")
+    return annotation_plan(rule, "roi", moment(now or datetime.now(UTC)))
+
+
 def count_matching(
     found: Found, roi: RoiRule | str, read: ReadFrames | None, *, now: datetime | None = None
 ) -> Counted:
@@ -67,10 +76,7 @@ def count_matching(
         InvalidInputError: the rule asks for more than one annotation can tell, or frames would have to be read and
             ``read`` is None.
     """
-    rule = RoiRule(query=roi) if isinstance(roi, str) else roi
-    if rule.must_not or rule.count != (1, None):
-        raise InvalidInputError("Which annotations count is said by labels, confidence and query alone.")
-    plan = annotation_plan(rule, "roi", moment(now or datetime.now(UTC)))
+    plan = plan_of_roi(roi, now=now)
     asked, test = evaluator(plan, Scope.ANNOTATION), test_of(plan)
     parts = []
     marks: list[Bools | None] = []

@@ -21,7 +21,7 @@ from hdstore.index import Rows, VersionRows
 from hdstore.query.arranging import Positions, arrange, window
 from hdstore.query.columnar import ReadFrames
 from hdstore.query.found import Found
-from hdstore.query.properties import as_found, property_of
+from hdstore.query.properties import Property, as_found, property_of
 from hdstore.query.runs import Run
 from hdstore.query.sortkeys import (
     COUNTS,
@@ -33,7 +33,7 @@ from hdstore.query.sortkeys import (
     number_key,
 )
 
-__all__ = ["OrderBy", "Ordered", "Page", "order", "sequential"]
+__all__ = ["OrderBy", "Ordered", "Page", "order", "order_keys", "sequential"]
 
 _SHORT = {"height": "sources.0.height", "width": "sources.0.width"}
 
@@ -71,18 +71,32 @@ def order(
         QuerySyntaxError: a key names no field.
         InvalidInputError: a key has no value of its own, or frames would have to be read.
     """
-    given = [by] if isinstance(by, str | OrderBy) else by
-    keys = [key if isinstance(key, OrderBy) else OrderBy(key, descending) for key in given]
+    keys = order_keys(by, descending=descending)
     found = as_found(rows)
     return Ordered(found, keys, [_key(found, key, read) for key in keys])
 
 
+def order_keys(
+    by: str | OrderBy | Sequence[str | OrderBy], *, descending: bool = False
+) -> tuple[OrderBy, ...]:
+    """Returns the keys of an order, each of a name that can be ordered by; raises as ``order``."""
+    given = [by] if isinstance(by, str | OrderBy) else by
+    keys = tuple(key if isinstance(key, OrderBy) else OrderBy(key, descending) for key in given)
+    for key in keys:
+        _source_of(key)
+    return keys
+
+
+def _source_of(by: OrderBy) -> Numbers | Property:
+    """Returns where the values of a key come from."""
+    return by.numbers or COUNTS.get(by.name) or property_of(_SHORT.get(by.name, by.name))
+
+
 def _key(found: Found, by: OrderBy, read: ReadFrames | None) -> SortKey:
-    numbers = by.numbers or COUNTS.get(by.name)
-    if numbers is not None:
-        return number_key(found, numbers, descending=by.descending)
-    wanted = property_of(_SHORT.get(by.name, by.name))
-    return field_key(found, wanted, read, descending=by.descending)
+    source = _source_of(by)
+    if isinstance(source, Property):
+        return field_key(found, source, read, descending=by.descending)
+    return number_key(found, source, descending=by.descending)
 
 
 def sequential(rows: VersionRows | Found) -> Ordered:

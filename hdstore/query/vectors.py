@@ -26,7 +26,7 @@ from hdstore.query.ordering import order
 from hdstore.query.properties import as_found
 from hdstore.query.runs import Run
 
-__all__ = ["Nearest", "Similarity", "nearest"]
+__all__ = ["Nearest", "Similarity", "check_question", "nearest"]
 
 _CHUNK = 1 << 24
 """Bytes of vectors that are compared at once."""
@@ -104,16 +104,7 @@ def nearest(
         NotFoundError: no frame has a vector of this name.
         MissingPackageError: ``fast`` needs usearch, and it is not installed.
     """
-    wanted = _check_vector(vector)
-    if similarity not in set(Similarity):
-        raise InvalidValueError(
-            f"Vectors are compared by {', '.join(Similarity)}, which {similarity!r} is none of."
-        )
-    similarity = Similarity(similarity)
-    if count < 1:
-        raise InvalidValueError(f"One neighbour or more is looked for, not {count}.")
-    if fast and similarity is not Similarity.COSINE:
-        raise InvalidValueError(f"The fast search compares by cosine only, not by {similarity}.")
+    wanted, similarity = check_question(vector, count=count, similarity=similarity, fast=fast)
     found = as_found(rows)
     places = _places(found, name, len(wanted), whole=isinstance(rows, VersionRows))
     query = _Query(wanted, similarity)
@@ -125,14 +116,25 @@ def nearest(
     return Nearest(run, scores, similarity, approximate)
 
 
-def _check_vector(vector: Sequence[float]) -> list[float]:
+def check_question(
+    vector: Sequence[float], *, count: int, similarity: Similarity | str, fast: bool
+) -> tuple[list[float], Similarity]:
+    """Returns the vector as floats, and how it is compared; raises as ``nearest`` where a question makes no sense."""
     try:
         numbers = [float(number) for number in vector]
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidValueError(f"A vector is a list of numbers: {error}.") from error
     if isinstance(vector, str | bytes | dict | set) or not numbers or not all(map(math.isfinite, numbers)):
         raise InvalidValueError("A vector is a list of one finite number or more.")
-    return numbers
+    if similarity not in set(Similarity):
+        raise InvalidValueError(
+            f"Vectors are compared by {', '.join(Similarity)}, which {similarity!r} is none of."
+        )
+    if count < 1:
+        raise InvalidValueError(f"One neighbour or more is looked for, not {count}.")
+    if fast and similarity != Similarity.COSINE:
+        raise InvalidValueError(f"The fast search compares by cosine only, not by {similarity}.")
+    return numbers, Similarity(similarity)
 
 
 # Which vectors are to be compared

@@ -1,4 +1,4 @@
-"""``hdstore version stats|meta|schema|mask-labels``: what a version says of itself."""
+"""``hdstore version meta|schema|mask-labels``: what a version says of itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from hdstore.cli.failures import writing
 from hdstore.cli.opening import AsJson, VersionPath, open_repository, read_json
-from hdstore.cli.output import print_facts, print_json, print_table, say
+from hdstore.cli.output import print_json, print_table, say
 from hdstore.cli.registry import command
 
 __all__ = ["add_to"]
@@ -21,37 +21,6 @@ NewJson: TypeAlias = Annotated[
         help="Replace it with this JSON, with that of @FILE, or with - that of standard input.",
     ),
 ]
-
-
-def stats(context: typer.Context, path: VersionPath, as_json: AsJson = False) -> None:
-    """Counts frames, annotations and labels of a version."""
-    from hdstore.codec.plain import stats_to_builtins
-
-    with open_repository(context) as repository:
-        counts = repository.version(path).stats()
-    if as_json:
-        print_json(stats_to_builtins(counts))
-        return
-    print_facts(
-        (
-            ("Frames", f"{counts.frames:,}"),
-            ("With annotations", f"{counts.annotated:,}"),
-            ("Annotations", f"{counts.annotations:,}"),
-            *(
-                (kind or "unknown type", f"{number:,}")
-                for kind, number in sorted(counts.content_types.items())
-            ),
-        )
-    )
-    if counts.labels:
-        print_table(
-            ("label", "annotations", "frames"),
-            (
-                (name, f"{label.annotations:,}", f"{label.frames:,}")
-                for name, label in sorted(counts.labels.items())
-            ),
-            right=("annotations", "frames"),
-        )
 
 
 def meta(context: typer.Context, path: VersionPath, new: NewJson = None, as_json: AsJson = False) -> None:
@@ -120,7 +89,6 @@ def mask_labels(
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands to the group ``version``."""
-    command(app, "stats", example="hdstore version stats street/Current")(stats)
     command(app, "meta", example="""hdstore version meta street/Current --set '{"camera": "left"}'""")(meta)
     command(app, "schema", example="hdstore version schema street/Current --json")(schema)
     command(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdstore.cli.commands import annotating
+from hdstore.cli.commands import annotating, statistics
 from hdstore.cli.describe import version_json
 from hdstore.cli.failures import child_hint, writing
 from hdstore.cli.opening import AsJson, DatasetName, VersionPath, open_repository
@@ -180,6 +180,7 @@ def delete(
         say(f"Deleted {named}")
 
 
+statistics.add_to(app)
 annotating.add_to(app)
 
 
