@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
-from hdstore.index import Rows
 from hdstore.index.fetching import read_frames
-from hdstore.model import Clip, FilterBy, Output, Progress, View, ViewQuery
+from hdstore.model import Clip, FilterBy, Output, Progress, RoiRule, View
 from hdstore.query.arranging import TextKey, arrange
+from hdstore.query.counted import count_matching
+from hdstore.query.found import Found
 from hdstore.store import Objects
 from hdstore.view.generator import Numbers
 from hdstore.view.pool import Asked, Pool
@@ -36,10 +39,7 @@ class Units(Protocol):
 def make_units(
     view: View, pool: Pool, asked: Sequence[Asked], objects: Objects, *, progress: Progress | None = None
 ) -> Units:
-    """Returns the units of a view; ``asked`` are its queries.
-
-    Where each annotation that met a rule has its own unit, all frames of the pool are read to count them.
-    """
+    """Returns the units of a view; ``asked`` are its queries."""
     datasets = [one.query.dataset for one in asked]
     order = pool.sequential(datasets)
     if view.iteration.clip is not None:
@@ -129,23 +129,41 @@ def _contexts(pool: Pool) -> Numbers:
     return contexts
 
 
-def _chooses(query: ViewQuery) -> bool:
-    """Says whether only some annotations of a frame may come out."""
-    return query.filter is FilterBy.RULES and any(not rule.must_not for rule in query.rois)
-
-
 def _count(pool: Pool, asked: Sequence[Asked], objects: Objects, progress: Progress | None) -> Numbers:
     """Returns how many annotations come out of each entry."""
     counts = np.empty(len(pool), np.int64)
     for segment, inside in pool.by_segment():
         counts[inside] = np.diff(segment.annotation_starts)[pool.rows[inside]]
-    choosing = np.array([_chooses(one.query) for one in asked], np.bool_)
-    for segment, inside in pool.by_segment():
-        entries: Rows = inside.start + np.flatnonzero(choosing[pool.queries[inside]])
-        for done, (entry, frame) in enumerate(
-            zip(entries.tolist(), read_frames(objects, segment, pool.rows[entries]), strict=True)
-        ):
-            counts[entry] = len(asked[pool.queries[entry]].filter.annotations(frame))
-            if progress is not None and done % 1000 == 0:
-                progress("Counting annotations", inside.start + done, len(pool))
+    for number, one in enumerate(asked):
+        if progress is not None:
+            progress("Counting annotations", number, len(asked))
+        rules = [rule for rule in one.query.rois if not rule.must_not]
+        if one.query.filter is FilterBy.RULES and rules:
+            own = [
+                inside.start + np.flatnonzero(pool.queries[inside] == number)
+                for _, inside in pool.by_segment()
+            ]
+            for entries, matching in zip(own, _matching(pool, own, rules, one.now, objects), strict=True):
+                counts[entries] = matching
     return counts
+
+
+def _matching(
+    pool: Pool, own: Sequence[Numbers], rules: Sequence[RoiRule], now: datetime, objects: Objects
+) -> Iterator[Numbers]:
+    """Yields for the entries of each segment how many annotations meet any of the rules."""
+    found = Found(
+        tuple((segment, pool.rows[entries]) for segment, entries in zip(pool.segments, own, strict=True))
+    )
+    marks = [np.zeros(segment.count("annotation"), np.bool_) for segment in pool.segments]
+    places = {segment.path: place for place, segment in enumerate(pool.segments)}
+    for rule in rules:
+        alone = RoiRule(confidence=rule.confidence, labels=rule.labels, query=rule.query)
+        counted = count_matching(found, alone, partial(read_frames, objects), now=now)
+        for (segment, _), some in zip(counted.found.parts, counted.marks, strict=True):
+            marks[places[segment.path]] |= True if some is None else some
+    for segment, entries, mark in zip(pool.segments, own, marks, strict=True):
+        running = np.concatenate(([0], np.cumsum(mark)))
+        begins = segment.annotation_starts[pool.rows[entries]]
+        ends = segment.annotation_starts[pool.rows[entries] + 1]
+        yield running[ends] - running[begins]
