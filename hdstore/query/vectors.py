@@ -28,8 +28,8 @@ from hdstore.query.runs import Run
 
 __all__ = ["Nearest", "Similarity", "check_question", "nearest"]
 
-_CHUNK = 1 << 24
-"""Bytes of vectors that are compared at once."""
+_CHUNK = 1 << 22
+"""Bytes of vectors that are compared at once: so few that they are still near when they are looked at again."""
 
 _SINGLE = 2.0**-24
 _DOUBLE = 2.0**-53
@@ -221,7 +221,8 @@ class _Query:
         return likeness, error
 
     def _by_product(self, matrix: NDArray[Any], unit: float) -> tuple[Floats, Floats]:
-        products = (matrix @ self.direction.astype(matrix.dtype)).astype(np.float64)
+        direction = self.direction.astype(matrix.dtype)
+        products = np.einsum("ij,j->i", matrix, direction).astype(np.float64)
         squares = np.einsum("ij,ij->i", matrix, matrix).astype(np.float64)
         lengths = np.sqrt(squares)
         count = matrix.shape[1]
