@@ -23,6 +23,7 @@ class _Commands(LateGroup):
         "export": "files",
         "log": "history",
         "query": "history",
+        "nearest": "history",
         "diff": "history",
         "clone": "remotes",
         "push": "remotes",

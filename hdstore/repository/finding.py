@@ -86,13 +86,18 @@ def ordered(
     *,
     descending: bool = False,
     query: str = "",
+    among: Found | None = None,
     progress: Progress | None = None,
 ) -> Ordered:
-    """Returns frames in an order, page by page; as ``hdstore.query.ordering.order`` (row 137)."""
+    """Returns frames in an order, page by page; as ``hdstore.query.ordering.order`` (row 137).
+
+    These are the frames that meet ``query``, or those that ``among`` holds, found before.
+    """
     from hdstore.query.ordering import order, order_keys
 
     keys = order_keys(by, descending=descending)
-    return order(_frames(version, query, progress), keys, read=reader(version._core))
+    rows = _frames(version, query, progress) if among is None else among
+    return order(rows, keys, read=reader(version._core))
 
 
 def group(

@@ -26,6 +26,7 @@ from hdstore.model import (
     check_name,
     replace,
 )
+from hdstore.repository import finding
 from hdstore.repository.bulk import Bulk
 from hdstore.repository.core import Change, Core, draft_ref, published_ref
 from hdstore.repository.indexing import rows_of
@@ -202,6 +203,15 @@ class DatasetVersion:
     def unknown_fields(self, text: str) -> list[str]:
         """Returns a sentence for each key of metadata that a query asks for and no frame has."""
         return unknown_fields(text, self.rows())
+
+    # What is computed over its frames, or over those that meet a query
+
+    statistics = finding.statistics
+    distribution = finding.distribution
+    ordered = finding.ordered
+    group = finding.group
+    nearest = finding.nearest
+    last_updates = finding.last_updates
 
     def log(self) -> Iterator[Commit]:
         """Streams its commits and those before it, latest first."""

@@ -1,4 +1,4 @@
-"""``hdstore log``, ``query`` and ``diff``: what happened to a version, what is in it, what differs."""
+"""``hdstore log``, ``query``, ``nearest``, ``diff``: what happened to a version, what is in it, what differs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hdstore.cli.opening import AsJson, Limit, VersionPath, only_one, open_repos
 from hdstore.cli.output import count, note, print_json, print_lines, print_raw, print_table, say
 from hdstore.cli.progress import working
 from hdstore.cli.registry import command
+from hdstore.errors import NotFoundError
 
 if TYPE_CHECKING:
     from hdstore.diff import Diff, FrameChange
@@ -42,12 +43,22 @@ def query(
     ],
     only_count: Annotated[bool, typer.Option("--count", help="Print the number of frames only.")] = False,
     only_ids: Annotated[bool, typer.Option("--ids", help="Print their ids only, one a line.")] = False,
+    sort: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD",
+            help="Sort by a field, such as timestamp, height, annotation_count or meta.city; may be repeated.",
+        ),
+    ] = None,
+    descending: Annotated[bool, typer.Option("--descending", help="Sort from the largest down.")] = False,
+    start: Annotated[int, typer.Option(metavar="N", min=0, help="Leave out so many of the first.")] = 0,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """Finds the frames that meet a query.
 
-    Ids come sorted. A limit cuts what is printed, never the count.
+    They come by their ids, or by --sort; frames without that field come last. A limit cuts what is printed, never the
+    count.
     """
     only_one("--count", only_count, "--ids", only_ids, "--json", as_json)
     load_numpy()
@@ -62,21 +73,71 @@ def query(
         if only_count:
             print_raw(str(len(found)))
             return
-        ids = sorted(found.ids())
+        size = limit if limit is not None else len(found) if as_json or only_ids else _ROWS
+        ordered = version.ordered(sort or "id", descending=descending, among=found)
+        shown = ordered.page(start, size).ids()
         if as_json:
-            print_json({"count": len(ids), "ids": ids[:limit]})
+            print_json({"count": len(found), "ids": shown})
             return
         if only_ids:
-            print_lines(ids[:limit])
+            print_lines(shown)
             return
-        shown = ids[: _ROWS if limit is None else limit]
         print_table(
             ("frame", "annotations", "labels"),
             [frame_row(state.frame(frame_id)) for frame_id in shown],
             right=("annotations",),
         )
-    more = f"; the first {len(shown):,} are shown, --limit shows more" if len(ids) > len(shown) else ""
-    say(f"{count(len(ids), 'frame')}{more}.")
+    more = f"; {len(shown):,} are shown, --limit shows more" if len(found) > len(shown) else ""
+    say(f"{count(len(found), 'frame')}{more}.")
+
+
+def nearest(
+    context: typer.Context,
+    path: VersionPath,
+    frame_id: Annotated[
+        str, typer.Argument(metavar="FRAME", help="The frame whose vector is looked at.", show_default=False)
+    ],
+    vector: Annotated[str, typer.Option(metavar="NAME", help="The name of the vector.")],
+    lucene: Annotated[
+        str, typer.Option("--query", metavar="LUCENE", help="Only among frames that meet this.")
+    ] = "",
+    neighbours: Annotated[int, typer.Option("--count", metavar="N", min=1, help="How many to find.")] = 10,
+    similarity: Annotated[
+        str, typer.Option(metavar="cosine|l2_norm|dot_product", help="How vectors are compared.")
+    ] = "cosine",
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Search by a graph: faster, and it may miss some.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Finds the frames whose vectors are nearest to that of one frame, which comes first."""
+    load_numpy()
+    with open_repository(context) as repository:
+        version = repository.version(path)
+        frame = version.frame(frame_id)
+        if vector not in frame.vectors:
+            known = ", ".join(sorted(frame.vectors)) or "none"
+            raise NotFoundError(f"Frame {frame_id!r} has no vector {vector!r}; it has {known}.")
+        with working() as progress:
+            found = version.nearest(
+                frame.vectors[vector],
+                vector,
+                query=lucene,
+                count=neighbours,
+                similarity=similarity,
+                fast=fast,
+                progress=progress,
+            )
+    rows = list(zip(found.ids(), found.scores, strict=True))
+    if as_json:
+        frames = [{"id": one, "score": score} for one, score in rows]
+        print_json({"approximate": found.approximate, "frames": frames})
+        return
+    print_table(
+        ("frame", str(found.similarity)),
+        [(one, f"{score:.4f}") for one, score in rows],
+        right=(str(found.similarity),),
+    )
 
 
 def diff(
@@ -150,4 +211,5 @@ def add_to(app: typer.Typer) -> None:
     """Adds the commands to the app."""
     command(app, "log", example="hdstore log street/Current --limit 10")(log)
     command(app, "query", example="hdstore query street/Current 'label:car AND NOT label:bus' --count")(query)
+    command(app, "nearest", example="hdstore nearest street/v1 a.jpg --vector clip --count 5")(nearest)
     command(app, "diff", example="hdstore diff street/v1 street/v2 --stat")(diff)
