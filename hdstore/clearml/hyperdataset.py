@@ -22,8 +22,6 @@ from hdstore.errors import InvalidInputError, InvalidValueError, NotFoundError
 from hdstore.repository import Dataset, DatasetVersion
 
 if TYPE_CHECKING:
-    from hdstore.index import Rows, Segment
-    from hdstore.model import Frame
     from hdstore.repository import Repository
 
 __all__ = ["HyperDataset"]
@@ -276,33 +274,24 @@ class HyperDataset(HyperDatasetManagement):
             InvalidValueError: the vector has another length than theirs, or what is asked for makes no sense (a
                 ValueError).
         """
-        # Deferred: numpy and what stands on it are loaded by whoever searches.
-        from hdstore.query.vectors import nearest
-
         if reference_vector is not None and not isinstance(reference_vector, list | tuple):
             raise TypeError(f"A vector is a list or a tuple, not a {type(reference_vector).__name__}.")
         if not isinstance(vector_field, str) or not vector_field.strip():
             raise TypeError(f"vector_field is a string that is not empty, not {vector_field!r}.")
-        state = self.native.state()
-
-        def read(segment: Segment, rows: Rows) -> Iterator[Frame]:
-            column = segment.text("frame.id")
-            texts = column.texts
-            return (state.frame(texts[code]) for code in column.codes[rows].tolist())
-
         try:
-            found = nearest(
-                self.native.rows(state=state),
+            found = self.native.nearest(
                 reference_vector or (),
                 vector_field.strip().removeprefix("meta."),
-                read=read,
                 count=number_of_neighbors,
                 similarity=str(similarity_function).strip().lower(),
                 fast=fast,
             )
         except NotFoundError as error:
             raise MissingError(str(error)) from error
-        return [entry_from_native(state.frame(each), self.repository) for each in found.ids()]
+        state = self.native.state()
+        # One that was deleted since is left out.
+        natives = [native for each in found.ids() if (native := state.find(each)) is not None]
+        return [entry_from_native(native, self.repository) for native in natives]
 
     # Its life
 

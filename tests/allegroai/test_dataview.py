@@ -87,6 +87,16 @@ def test_workers_share_the_frames(view: DataView) -> None:
         ]
 
 
+def test_reading_goes_on_after_so_many_frames_of_a_worker(view: DataView) -> None:
+    """As a process does that was forked while it read."""
+    for workers in (1, 2, 3):
+        for worker in range(workers):
+            iterator = view.get_iterator(worker_index=worker, num_workers=workers)
+            whole = [frame.id for frame in iterator]
+            for start in range(len(whole)):
+                assert [frame.id for frame in iterator._open(start, worker, workers)] == whole[start:]
+
+
 def test_an_iterator_reads_the_versions_as_they_were(view: DataView, version: DatasetVersion) -> None:
     """What is saved meanwhile is seen by the next one."""
     iterator = view.get_iterator()
