@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import pytest
@@ -23,7 +24,7 @@ from hdstore.model import (
     View,
     ViewQuery,
 )
-from hdstore.view import ViewItem
+from hdstore.view import ViewItem, running
 
 rules = st.builds(
     RoiRule,
@@ -196,6 +197,42 @@ def test_the_first_query_has_a_frame_with_its_value(make: Make) -> None:
         [mine] = [item for item in items if (item.frame.id, item.dataset) == ("a", "one")]
         assert mine.frame.metadata == {"speed": speed}
         assert (mine.query, mine.version) == (0, queries_in_turn[0].version)
+
+
+@pytest.mark.parametrize("size", [1, 7, 25, 64])
+@pytest.mark.parametrize("weight", [1.0, 3.0])
+def test_windows_do_not_show(make: Make, monkeypatch: pytest.MonkeyPatch, size: int, weight: float) -> None:
+    """What is planned together changes nothing, whether epochs are shorter or longer."""
+    repository = make(
+        one=[[SingleFrame(id=str(number)) for number in range(20)]], two=[[SingleFrame(id="x")]]
+    )
+    view = View(
+        queries=(
+            ViewQuery(dataset="one", version="Current", weight=weight),
+            ViewQuery(dataset="two", version="Current"),
+        ),
+        iteration=Iteration(order=Order.RANDOM, infinite=True, limit=200),
+    )
+    data = repository.data_view(view)
+    whole = [[*data.items(start, worker, 3)] for start in (0, 31) for worker in range(3)]
+    ids = [*data.ids(3)]
+
+    monkeypatch.setattr(running, "_WINDOW", size)
+    assert [[*data.items(start, worker, 3)] for start in (0, 31) for worker in range(3)] == whole
+    assert [*data.ids(3)] == ids
+
+
+def test_several_threads_share_a_view(make: Make) -> None:
+    """Each has an iterator of its own; what they have in common is only read."""
+    repository = make(one=[[SingleFrame(id=str(number)) for number in range(300)]])
+    data = repository.data_view(View(queries=(ViewQuery(dataset="one", version="Current"),)))
+    expected = [frame.id for frame in repository.data_view(data).frames()]
+
+    with ThreadPoolExecutor(4) as pool:
+        runs = [pool.submit(lambda: [item.frame.id for item in data]) for _ in range(3)]
+        singles = [pool.submit(lambda at=at: data.item(at).frame.id) for at in range(300)]
+        assert all(run.result() == expected for run in runs)
+        assert [single.result() for single in singles] == expected
 
 
 def test_positions_that_are_not_there(make: Make) -> None:
