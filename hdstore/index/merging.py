@@ -80,15 +80,14 @@ class Merger:
     ) -> list[str]:
         """Puts these leaves of the segments of ``crowd`` into new ones that replace those; returns what counts then.
 
-        Until the rows of all trees have moved both count, so that it may stop anywhere. Leaves that are gone from the
-        repository, with a version that was deleted, are left out; the rows of trees that had one are forgotten.
+        The new ones count last of all: where it stops before, the rows that moved to them are found again. Leaves that
+        are gone from the repository, with a version that was deleted, are left out, and rows that had one forgotten.
         """
         gone = frozenset(crowd)
         others = [name for name in names if name not in gone]
         missing = Marks(self._shelf).add([*dict.fromkeys(leaves)], others)
         built = self._shelf.build(missing, progress, lost=[])
-        self._shelf.add(built, names)
-        counting = frozenset((*names, *built))
+        counting = frozenset(names)
         for tree in self._sets.all():
             rows = self._sets.load(tree, counting, self._shelf.open)
             if rows is None or gone.isdisjoint(part.segment.path.name for part in rows.parts):

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from strategies import any_geometry, frames, json_values, sizes, texts
 
@@ -47,6 +47,10 @@ stored = st.lists(frames().map(lambda frame: decode_frame(encode_frame(frame))),
 """Frames as they are read back from a leaf."""
 
 
+fewer = settings(max_examples=settings().max_examples // 3)
+"""Whole frames take long to draw."""
+
+
 def in_text(column: TextColumn) -> list[str | None]:
     assert list(column.texts) == sorted(set(column.texts))
     return [None if code < 0 else column.texts[code] for code in column.codes.tolist()]
@@ -68,6 +72,7 @@ def parts(found: Sequence[Frame], name: str) -> list[Any]:
     return [part for frame in found for part in getattr(frame, name)]
 
 
+@fewer
 @given(st.deferred(lambda: stored | with_metadata()))
 def test_fields_of_frames_and_sources_are_what_the_frames_say(found: list[Frame]) -> None:
     """Strings, numbers, and the way between frames and sources."""
@@ -100,6 +105,7 @@ def test_fields_of_frames_and_sources_are_what_the_frames_say(found: list[Frame]
         assert owners.tolist() == [row for row, count in enumerate(counts) for _ in range(count)]
 
 
+@fewer
 @given(stored)
 def test_fields_of_annotations_are_what_the_frames_say(found: list[Frame]) -> None:
     """Confidence, object id, type, checksum of the id."""
@@ -114,6 +120,7 @@ def test_fields_of_annotations_are_what_the_frames_say(found: list[Frame]) -> No
     assert segment.array("annotation.id_crc").tolist() == checks
 
 
+@fewer
 @given(stored)
 def test_several_strings_are_found_from_both_sides(found: list[Frame]) -> None:
     """Labels and sources of each annotation in their order, and who carries each, ascending and once."""
@@ -157,6 +164,11 @@ rings = st.lists(st.tuples(far, far), min_size=3, max_size=6).map(
 )
 
 
+there = [(1e15 / n, 1e15 / (n * n % 17 + 1)) for n in range(1, 20)]
+there_and_back = Polygon(rings=(tuple(number for point in (*there, *there[::-1]) for number in point),))
+
+
+@example([there_and_back])
 @example([Polygon(rings=((0.0, 0.0, 1e15, 1e15, 1e15, 0.0, 0.0, 1e15 / 3),)), Box(x=1, y=2, w=-3, h=-4)])
 @given(st.lists(any_geometry | rings, max_size=12))
 def test_outlines_are_those_that_are_measured(geometries: list[Any]) -> None:
@@ -276,6 +288,7 @@ def with_metadata(draw: st.DrawFn) -> list[Frame]:
     [SingleFrame(id="a", metadata={"n": 2**64 - 1, "m": -(2**63), "e": "", "l": [1, "1", True, None, [2]]})]
 )
 @example([SingleFrame(id="a", metadata={"x": {"y": 1}}), SingleFrame(id="b", metadata={"x": [{"y": 2}, 3]})])
+@fewer
 @given(stored | with_metadata())
 def test_metadata_cells_are_the_scalars_of_the_frames(found: list[Frame]) -> None:
     """At each path, with lists looked through: every value, its kind, whose it is; and no path without values."""
@@ -289,6 +302,7 @@ def test_metadata_cells_are_the_scalars_of_the_frames(found: list[Frame]) -> Non
         assert segment.cells(scope, ("no", "such", "path")) is None
 
 
+@fewer
 @given(with_metadata(), st.sampled_from([(1, 1 << 20), (3, 1 << 20), (1024, 2), (1024, 5)]))
 def test_what_has_no_column_because_there_are_too_many_is_marked(
     found: list[Frame], limits: tuple[int, int]
@@ -343,6 +357,7 @@ def test_metadata_that_no_repository_may_hold_are_damage(metadata: Any) -> None:
 # Vectors and dates
 
 
+@fewer
 @given(stored)
 def test_vectors_are_those_of_the_frames(found: list[Frame]) -> None:
     """By name and length: whose, and the numbers as float32."""

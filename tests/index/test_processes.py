@@ -100,6 +100,8 @@ def test_a_builder_that_is_killed_is_nobodys_problem(
     assert process.stdout.readline() == "building\n"
     with hdstore.open(folder, author=ADA) as repository:
         waiting: list[str] = []
+        shelf = repository._core.kept_index._shelf
+        strays = shelf._manifest.strays(shelf.usable())
 
         def progress(what: str, done: int, total: int | None) -> None:
             waiting.append(what)
@@ -111,8 +113,8 @@ def test_a_builder_that_is_killed_is_nobodys_problem(
         assert "Waiting for another process to build the index" in waiting
         assert process.returncode == -9
         assert numbers(rows) == list(range(2000))
-        core = repository._core
-        assert core.kept_index._shelf._manifest.strays(core.kept_index._shelf.usable()) == []
+        assert strays
+        assert shelf._manifest.strays(shelf.usable()) == []
         assert repository.fsck() == []
 
 

@@ -62,6 +62,7 @@ def test_many_strings_are_taken_in_their_order(held: list[str], more: int, data:
 @example(["xaa", "aay", "z"], "aa")
 @example(["a", "aa", "aaa", "b"], "aaa")
 @example(["", "a"], "")
+@example(["a", "aab"], "aa")
 @example(["犬", "犬犬"], "犬")
 @given(strings, letters)
 def test_pieces_are_found(held: list[str], piece: str) -> None:

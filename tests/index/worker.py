@@ -9,7 +9,7 @@ from pathlib import Path
 
 import hdstore
 from hdstore import DatasetVersion, Repository, SetFrameMetadata
-from hdstore.index import VersionRows
+from hdstore.index import VersionRows, building
 from hdstore.index import index as index_module
 
 ADA = hdstore.Author("Ada Lovelace", "ada@example.org")
@@ -58,6 +58,8 @@ def work(repository: Repository, chance: random.Random, rounds: int) -> None:
 
 def build(repository: Repository, say: Callable[[str], None]) -> None:
     """Builds the index, and waits in the middle of it until it is killed."""
+
+    building.MAX_FRAMES = 100
 
     def progress(what: str, done: int, total: int | None) -> None:
         if done >= 64:
