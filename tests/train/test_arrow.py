@@ -290,7 +290,12 @@ def test_columns_hold_every_value_exactly() -> None:
     seen = Inference()
     for number in range(2):
         held = {key: both[number] for key, both in values.items()}
-        vectors = {"v": (0.5,) * (number + 1), "exact": (0.5,), "fine": (0.1,), "far": (1e300,)}
+        vectors = {
+            "v": (0.5,) * (number + 1),
+            "exact": (0.5,),
+            "fine": ((0.1, 0.5)[number],),
+            "far": (1e300,),
+        }
         seen.add(hdstore.SingleFrame(id=str(number), metadata=held, vectors=vectors))
 
     columns = seen.columns()

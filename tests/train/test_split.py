@@ -33,6 +33,17 @@ def test_a_key_falls_where_the_documented_rule_says(key: str, salt: str) -> None
     assert assign(key, {"train": 0.8, "val": 0.1, "test": 0.1}, salt) == expected
 
 
+@given(keys)
+def test_a_border_belongs_to_the_share_above_it(key: str) -> None:
+    """To the last of 64 bits: whole numbers decide, not the rounding of floats."""
+    point = int.from_bytes(blake3(f"\0{key}".encode()).digest()[:8], "big")
+    whole = 2**65
+
+    assert assign(key, {"below": 2 * point + 1, "above": whole - 2 * point - 1}) == "below"
+    if point:
+        assert assign(key, {"below": 2 * point, "above": whole - 2 * point}) == "above"
+
+
 def test_known_keys_stay_where_they_are() -> None:
     """These never change: people have trained on them."""
     found = " ".join(assign(f"frame-{number}", SHARES, "2026") for number in range(12))

@@ -93,6 +93,19 @@ def test_torchvision_transforms_move_everything_together(view: DataView) -> None
     assert target["keypoints"][3, 0].tolist() == pytest.approx([39, 2], abs=1)
 
 
+def pair(item: ViewItem, media: Media) -> tuple[str, int]:
+    """Loads two values."""
+    return item.frame.id, item.position
+
+
+def test_a_transform_gets_what_was_loaded(view: DataView) -> None:
+    """A pair as two arguments, anything else as one; an item is no pair."""
+    assert FrameDataset(view, pair, transform=lambda id, place: f"{id} at {place}")[2] == "p2 at 2"
+    assert FrameDataset(view, name, transform=str.upper)[2] == "P2"
+    whole = FrameStream(view, lambda item, media: item, transform=lambda item: item.frame.id)
+    assert list(whole) == IDS
+
+
 def test_crops_show_one_annotation(repository: Repository, value: View) -> None:
     """One item for each annotation, cut out and scaled; labels of the frame show the whole picture."""
     each = repository.data_view(replace(value, output=Output.EACH))
@@ -105,8 +118,8 @@ def test_crops_show_one_annotation(repository: Repository, value: View) -> None:
     assert not image[1:].any()
     assert found["round"][1] == -1
     assert found["place"][1] == 9
-    wide = CropLoader(size=(30, 40), margin=1.0)(each.item(0), each.media)[0]
-    assert wide[:, 0, 0].tolist() == [0, 0, 0]
+    wide = CropLoader(size=(25, 40), margin=1.0)(each.item(0), each.media)[0]
+    assert wide[0, 5, 9:11].tolist() == [0, 255]
 
 
 def test_segmentation_gives_numbers_by_pixel(view: DataView, draft: DatasetVersion, tmp_path: Path) -> None:
@@ -184,10 +197,10 @@ def test_a_dataset_has_every_item_of_its_view(shuffled: DataView) -> None:
 
 def test_a_dataset_is_pinned(view: DataView, draft: DatasetVersion) -> None:
     """What is saved later does not reach a dataset that was made before."""
-    dataset = FrameDataset(view, name)
+    dataset, stream = FrameDataset(view, name), FrameStream(view.with_value(view.value), name)
     draft.delete_frames(["p0"])
 
-    assert list(dataset) == IDS
+    assert list(dataset) == list(stream) == IDS
     assert list(FrameDataset(view.with_value(view.value), name)) == IDS[1:]
 
 
@@ -202,6 +215,23 @@ def test_workers_open_the_repository_themselves(shuffled: DataView, method: str)
     assert flat(loader) == expected
     loader = DataLoader(stream, batch_size=1, num_workers=2, multiprocessing_context=method)
     assert flat(loader) == expected
+
+
+def place(item: ViewItem, media: Media) -> int:
+    """Loads where the media's handle lies in memory."""
+    return id(media)
+
+
+def test_a_fork_shares_no_open_files(view: DataView) -> None:
+    """A worker that is a fork has handles of its own, and makes them once."""
+    held = id(view.media)
+    dataset, stream = FrameDataset(view, place), FrameStream(view, place)
+    list(dataset), list(stream)
+
+    for data in (dataset, stream):
+        loader = DataLoader(data, num_workers=1, multiprocessing_context="fork")
+        (other,) = set(torch.cat(list(loader)).tolist())
+        assert other != held
 
 
 def test_a_dataset_can_be_pickled(shuffled: DataView) -> None:
@@ -342,6 +372,9 @@ def test_a_stream_goes_on_where_it_stood(shuffled: DataView, view: DataView, sto
     again = FrameStream(shuffled, name)
     again.load_state_dict(pickle.loads(pickle.dumps(state)))
     assert begun + list(again) == whole
+    again.set_epoch(2)
+    assert len(list(again)) == 6
+    again.load_state_dict(state)
     again.set_epoch(2)
     assert len(list(again)) == 6
     with pytest.raises(InvalidValueError, match="another view"):
