@@ -121,7 +121,7 @@ def group(
     found = as_found(rows)
     counted = count_all(found) if roi is None else count_matching(found, roi, read, now=now)
     values, chunks = chunks_of(gather(counted, wanted, read), counted, wanted)
-    order = sequential(counted.found)
+    order = sequential(counted.found, read=read)
     begins = np.cumsum([0, *(len(part) for _, part in counted.found.parts)])
     positions = [np.empty(0, np.int64)]
     places = [np.empty(0, np.int32)]

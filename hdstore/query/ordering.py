@@ -65,7 +65,7 @@ def order(
 ) -> Ordered:
     """Returns frames in the order of some keys; ``descending`` is for those given as text (row 137).
 
-    ``read`` decodes frames whose values the index does not hold.
+    ``read`` decodes frames: those that pages are asked for, and those whose values the index does not hold.
 
     Raises:
         QuerySyntaxError: a key names no field.
@@ -73,7 +73,7 @@ def order(
     """
     keys = order_keys(by, descending=descending)
     found = as_found(rows)
-    return Ordered(found, keys, [_key(found, key, read) for key in keys])
+    return Ordered(found, keys, [_key(found, key, read) for key in keys], read)
 
 
 def order_keys(
@@ -99,12 +99,12 @@ def _key(found: Found, by: OrderBy, read: ReadFrames | None) -> SortKey:
     return number_key(found, source, descending=by.descending)
 
 
-def sequential(rows: VersionRows | Found) -> Ordered:
+def sequential(rows: VersionRows | Found, *, read: ReadFrames | None = None) -> Ordered:
     """Returns frames by context, timestamp and id: the order in which views give them (row 114)."""
-    return order(rows)
+    return order(rows, read=read)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Page(Run):
     """A run of frames of an order; ``start`` is the place of its first one among ``total``.
 
@@ -119,11 +119,14 @@ class Page(Run):
 class Ordered:
     """Frames in an order that is worked out as far as it is asked for; safe to share between threads."""
 
-    def __init__(self, found: Found, by: Sequence[OrderBy], keys: Sequence[SortKey]) -> None:
+    def __init__(
+        self, found: Found, by: Sequence[OrderBy], keys: Sequence[SortKey], read: ReadFrames | None
+    ) -> None:
         self.found = found
         self.by = tuple(by)
         self.segments = tuple(segment for segment, _ in found.parts)
         self._own_keys = tuple(keys)
+        self._read = read
         self._selected = 0
 
     def __len__(self) -> int:
@@ -160,7 +163,7 @@ class Ordered:
 
     def run(self, positions: Positions) -> Run:
         """Returns the frames at some positions, in the order of these."""
-        return Run(self.segments, self._numbers_of(positions), self._rows_of(positions))
+        return Run(self.segments, self._numbers_of(positions), self._rows_of(positions), self._read)
 
     def _numbers_of(self, positions: Positions) -> Rows:
         return np.searchsorted(self._ends, positions, side="right").astype(np.int32)
@@ -191,6 +194,7 @@ class Ordered:
             segments=self.segments,
             numbers=self._numbers_of(positions),
             rows=self._rows_of(positions),
+            read=self._read,
             start=start,
             total=len(self),
             cursor=self._cursor(int(positions[-1])) if more else None,

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from hdstore.errors import InvalidInputError
 from hdstore.index import Rows, Segment
 from hdstore.model import Frame
 from hdstore.query.columnar import ReadFrames
@@ -20,11 +21,15 @@ Row: TypeAlias = tuple[Segment, int]
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Frames in an order that means something: frame ``i`` is row ``rows[i]`` of segment ``segments[numbers[i]]``."""
+    """Frames in an order that means something: frame ``i`` is row ``rows[i]`` of segment ``segments[numbers[i]]``.
+
+    ``read`` decodes them when they are asked for.
+    """
 
     segments: tuple[Segment, ...]
     numbers: Rows
     rows: Rows
+    read: ReadFrames | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -41,11 +46,19 @@ class Run:
             for number, row in zip(self.numbers.tolist(), self.rows.tolist(), strict=True)
         ]
 
-    def frames(self, read: ReadFrames) -> list[Frame]:
-        """Returns the frames themselves; each leaf they lie in is read once."""
+    def frames(self) -> list[Frame]:
+        """Returns the frames themselves; each leaf they lie in is read once.
+
+        Raises:
+            InvalidInputError: nobody said how to read them.
+        """
+        if self.read is None:
+            raise InvalidInputError(
+                "These frames can not be read: no function that reads was given for them."
+            )
         found: dict[tuple[int, int], Frame] = {}
         for number in np.unique(self.numbers).tolist():
             rows = np.unique(self.rows[self.numbers == number])
-            frames = read(self.segments[number], rows)
+            frames = self.read(self.segments[number], rows)
             found.update(((number, row), frame) for row, frame in zip(rows.tolist(), frames, strict=True))
         return [found[place] for place in zip(self.numbers.tolist(), self.rows.tolist(), strict=True)]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hdstore.errors import DamagedError, InvalidValueError, NotFoundError
 from hdstore.index import Floats, Segment, Vectors, VersionRows
-from hdstore.model import Progress
+from hdstore.model import Frame, Progress
 from hdstore.query.columnar import ReadFrames
 from hdstore.query.found import Found
 from hdstore.query.graphs import graph_of
@@ -81,6 +81,10 @@ class Nearest:
         """Returns the ids of the frames."""
         return self.run.ids()
 
+    def frames(self) -> list[Frame]:
+        """Returns the frames themselves."""
+        return self.run.frames()
+
 
 def nearest(
     rows: VersionRows | Found,
@@ -109,7 +113,7 @@ def nearest(
     places = _places(found, name, len(wanted), whole=isinstance(rows, VersionRows))
     query = _Query(wanted, similarity)
     if query.is_zero:
-        run = _first_by_id(places, count)
+        run = _first_by_id(places, count, read)
         return Nearest(run, (0.0,) * len(run), similarity, approximate=False)
     candidates, approximate = _candidates(query, places, name, count, fast, progress)
     run, scores = _ranked(query, candidates, places, found, name, count, read)
@@ -433,15 +437,16 @@ def _ranked(
             tuple(segment for segment, _ in found.parts),
             np.array([number for *_, number, _ in ranked], np.int32),
             np.array([row for *_, row in ranked], np.int32),
+            read,
         ),
         tuple(score for _, _, score, _, _ in ranked),
     )
 
 
-def _first_by_id(places: list[_Place], count: int) -> Run:
+def _first_by_id(places: list[_Place], count: int, read: ReadFrames) -> Run:
     """Returns the frames that come first by their ids, of those that have a vector."""
     parts = [
         (place.segment, place.vectors.owners if place.chosen is None else place.vectors.owners[place.chosen])
         for place in places
     ]
-    return order(Found(tuple(parts)), "id").page(0, count)
+    return order(Found(tuple(parts)), "id", read=read).page(0, count)

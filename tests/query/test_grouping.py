@@ -143,10 +143,10 @@ def test_a_group_knows_its_frames() -> None:
             SingleFrame(id="3", sources=(Source(uri="a"),)),
         ]
     )
-    groups = group(shelf.rows)
+    groups = group(shelf.rows, read=shelf.read)
 
     assert [(held.value, held.count) for held in groups] == [("a", 2), ("b", 1)]
-    assert [frame.id for frame in groups.frames(0).frames(shelf.read)] == ["1", "3"]
+    assert [frame.id for frame in groups.frames(0).frames()] == ["1", "3"]
     for place in (-1, 2):
         with pytest.raises(IndexError, match="2 groups"):
             groups[place]

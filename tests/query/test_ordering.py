@@ -79,7 +79,7 @@ def test_pages_follow_each_other(
 
     assert page.ids() == ids[start : start + size]
     assert (page.start, page.total, len(page)) == (start, len(ids), len(ids[start : start + size]))
-    assert [frame.id for frame in page.frames(shelf.read)] == page.ids()
+    assert [frame.id for frame in page.frames()] == page.ids()
     assert [shelf.at(*row).id for row in page] == page.ids()
     assert (page.cursor is None) == (not page.ids() or start + size >= len(ids))
     if page.cursor is not None:
@@ -245,6 +245,14 @@ def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
     """A cursor is read with care: it may come from anywhere."""
     with pytest.raises(InvalidInputError, match="cursor"):
         order(Shelf([SingleFrame(id="a")]).rows, "timestamp").after(cursor, 1)
+
+
+def test_frames_need_somebody_who_reads_them() -> None:
+    """A page of rows alone knows ids; for frames it needs a function."""
+    page = order(Shelf([SingleFrame(id="a")]).rows).page(0, 1)
+    assert page.ids() == ["a"]
+    with pytest.raises(InvalidInputError, match="no function that reads"):
+        page.frames()
 
 
 def test_a_page_begins_somewhere() -> None:

@@ -9,7 +9,6 @@ from hdstore.errors import InvalidInputError
 from hdstore.model import Annotation, SingleFrame
 from hdstore.query.ordering import OrderBy
 from hdstore.repository import finding
-from hdstore.repository.searching import reader
 
 
 @pytest.fixture
@@ -41,7 +40,7 @@ def test_orders(streets: DatasetVersion) -> None:
     """Frames by any field; pages give frames, also by fields that have to be read."""
     found = finding.ordered(streets, "meta.speed", descending=True, query="meta.speed:*")
     assert found.page(0, 3).ids() == ["s9", "s8", "s7"]
-    assert [frame.id for frame in found.page(8, 3).frames(reader(streets._core))] == ["s1", "s0"]
+    assert [frame.id for frame in found.page(8, 3).frames()] == ["s1", "s0"]
     assert len(finding.ordered(streets, "rois.id")) == 13
     assert finding.ordered(streets).page(0, 1).ids() == ["s0"]
 
@@ -56,7 +55,7 @@ def test_groups(streets: DatasetVersion) -> None:
 def test_neighbours(streets: DatasetVersion) -> None:
     """The nearest of all, and of those that meet a query."""
     near = finding.nearest(streets, [5.2, 1.0], "v", count=2, similarity="l2_norm")
-    assert near.ids() == ["s5", "s6"]
+    assert near.ids() == [frame.id for frame in near.frames()] == ["s5", "s6"]
     near = finding.nearest(streets, [5.2, 1.0], "v", count=2, similarity="l2_norm", query="meta.speed:>6")
     assert near.ids() == ["s7", "s8"]
 
