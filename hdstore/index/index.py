@@ -34,6 +34,9 @@ _TINY = 2 << 20
 _SMALL = 16 << 20
 """Segments of fewer bytes are small where one version has too many of them."""
 
+_MOVED = 32
+"""Trees whose rows survive a merge: those asked for last. Others are found again when somebody asks."""
+
 _NEAR = 200
 """Earlier trees that are looked for before a trie is walked whole."""
 
@@ -107,7 +110,8 @@ class Index:
         with self._guard:
             if tree in self._rows:
                 return True
-        return self._shelf.names() is not None and self._sets.has(tree)
+        names = self._shelf.names()
+        return names is not None and self._sets.holds(tree, frozenset(names))
 
     def status(self) -> IndexStatus:
         """Returns what the index holds."""
@@ -150,7 +154,9 @@ class Index:
             self._remember(rows)
             crowd = self._crowd(rows, names)
             if crowd:
-                names = self._merger.merge(names, crowd, self._merger.in_use(names, crowd), progress)
+                recent = self._sets.all()[:_MOVED]
+                leaves = self._merger.in_use(names, crowd, recent)
+                names = self._merger.merge(names, crowd, leaves, recent, progress)
                 self._forget()
                 moved = self._known(tree, names)
                 rows = rows if moved is None else moved
@@ -209,9 +215,8 @@ class Index:
             self._shelf.keep(names)
             self._forget()
             for crowd in self._merger.groups(names, leaves, small=_SMALL) if merge else ():
-                names = self._merger.merge(
-                    names, crowd, [x for name in crowd for x in leaves[name]], progress
-                )
+                found = [leaf for name in crowd for leaf in leaves[name]]
+                names = self._merger.merge(names, crowd, found, wanted, progress)
             return before - self._size(names)
 
     def _leaves(self, trees: list[str]) -> list[str]:

@@ -28,13 +28,13 @@ class Merger:
         self._shelf = shelf
         self._sets = sets
 
-    def in_use(self, names: list[str], crowd: list[str]) -> list[str]:
-        """Returns the leaves of the segments of ``crowd`` that some tree whose rows are known has."""
+    def in_use(self, names: list[str], crowd: list[str], trees: list[str]) -> list[str]:
+        """Returns the leaves of the segments of ``crowd`` that one of these trees has, as far as its rows are known."""
         lives: dict[str, Bools] = {
             name: np.zeros(self._shelf.open(name).count("frame"), np.bool_) for name in crowd
         }
         counting = frozenset(names)
-        for tree in self._sets.all():
+        for tree in trees:
             rows = self._sets.load(tree, counting, self._shelf.open)
             for part in rows.parts if rows is not None else ():
                 live = lives.get(part.segment.path.name)
@@ -76,19 +76,25 @@ class Merger:
         ]
 
     def merge(
-        self, names: list[str], crowd: list[str], leaves: list[str], progress: Progress | None
+        self,
+        names: list[str],
+        crowd: list[str],
+        leaves: list[str],
+        trees: list[str],
+        progress: Progress | None,
     ) -> list[str]:
         """Puts these leaves of the segments of ``crowd`` into new ones that replace those; returns what counts then.
 
-        The new ones count last of all: where it stops before, the rows that moved to them are found again. Leaves that
-        are gone from the repository, with a version that was deleted, are left out, and rows that had one forgotten.
+        The rows of ``trees`` move along. The new segments count last of all: where it stops before, rows that moved to
+        them are found again. Leaves that are gone from the repository, with a version that was deleted, are left out,
+        and rows that had one are forgotten.
         """
         gone = frozenset(crowd)
         others = [name for name in names if name not in gone]
         missing = Marks(self._shelf).add([*dict.fromkeys(leaves)], others)
         built = self._shelf.build(missing, progress, lost=[])
         counting = frozenset(names)
-        for tree in self._sets.all():
+        for tree in trees:
             rows = self._sets.load(tree, counting, self._shelf.open)
             if rows is None or gone.isdisjoint(part.segment.path.name for part in rows.parts):
                 continue

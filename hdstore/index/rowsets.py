@@ -21,8 +21,11 @@ __all__ = ["RowSets"]
 
 _log = logging.getLogger(__name__)
 
-_KEPT = 256
+_KEPT = 1024
 """Row sets that are kept; each edit makes one, and those not asked for any more go first."""
+
+_SPARED = _KEPT // 8
+"""Row sets that go at once when there are too many, so that their times are not looked up after each edit."""
 
 _NAME = re.compile(r"[0-9a-f]{40}")
 
@@ -37,9 +40,11 @@ class RowSets:
         self._folder = folder
         self._tmp = tmp
 
-    def has(self, tree: str) -> bool:
-        """Says whether there is one for a tree."""
-        return (self._folder / tree).exists()
+    def holds(self, tree: str, names: Collection[str]) -> bool:
+        """Says whether there is one for a tree, in the segments ``names``, which are those that count."""
+        with suppress(FileNotFoundError, DamagedError):
+            return _counts(ArrayFile(self._folder / tree), tree, names)
+        return False
 
     def load(
         self, tree: str, names: Collection[str], segment: Callable[[str], Segment]
@@ -60,13 +65,10 @@ class RowSets:
     def _rows(
         self, tree: str, found: ArrayFile, names: Collection[str], segment: Callable[[str], Segment]
     ) -> VersionRows | None:
-        held = found.header.get("segments")
-        if found.header.get("tree") != tree or not isinstance(held, list):
-            raise DamagedError(f"The index file {found.path} is damaged: it does not hold what was written.")
-        if not all(isinstance(name, str) and name in names for name in held):
+        if not _counts(found, tree, names):
             return None
         parts = []
-        for number, name in enumerate(held):
+        for number, name in enumerate(found.header["segments"]):
             opened = segment(name)
             live = None
             if found.has(key := f"live/{number}"):
@@ -98,14 +100,16 @@ class RowSets:
 
     def all(self) -> list[str]:
         """Returns the trees whose rows are known, those asked for last first."""
-        try:
-            with os.scandir(self._folder) as entries:
-                names = [entry.name for entry in entries if _NAME.fullmatch(entry.name)]
-        except FileNotFoundError:
-            return []
-        states = [(files.look(self._folder / name), name) for name in names]
+        states = [(files.look(self._folder / name), name) for name in self._names()]
         found = [(state.st_mtime_ns, name) for state, name in states if state is not None]
         return [name for _, name in sorted(found, reverse=True)]
+
+    def _names(self) -> list[str]:
+        try:
+            with os.scandir(self._folder) as entries:
+                return [entry.name for entry in entries if _NAME.fullmatch(entry.name)]
+        except FileNotFoundError:
+            return []
 
     def touch(self, tree: str) -> None:
         """Notes that a tree was asked for."""
@@ -120,7 +124,8 @@ class RowSets:
 
     def trim(self) -> None:
         """Removes the row sets that were asked for longest ago, beyond a number."""
-        self.forget(self.all()[_KEPT:])
+        if len(self._names()) > _KEPT:
+            self.forget(self.all()[_KEPT - _SPARED :])
 
     def damage(self) -> list[str]:
         """Returns a sentence for each row set whose bytes are not those that were written."""
@@ -128,10 +133,21 @@ class RowSets:
         for tree in self.all():
             try:
                 file = ArrayFile(self._folder / tree)
-                if file.header.get("tree") != tree or file.damage():
-                    found.append(f"The index file {file.path} is damaged: it does not hold what was written.")
+                _counts(file, tree, ())
+                found += [
+                    f"The index file {file.path} is damaged: its {name} has changed."
+                    for name in file.damage()
+                ]
             except FileNotFoundError:
                 continue
             except DamagedError as error:
                 found.append(str(error))
         return found
+
+
+def _counts(found: ArrayFile, tree: str, names: Collection[str]) -> bool:
+    """Says whether these are rows of a tree in segments that count; raises DamagedError where they are none of it."""
+    held = found.header.get("segments")
+    if found.header.get("tree") != tree or not isinstance(held, list):
+        raise DamagedError(f"The index file {found.path} is damaged: it does not hold what was written.")
+    return all(isinstance(name, str) and name in names for name in held)
