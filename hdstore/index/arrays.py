@@ -47,8 +47,8 @@ class _Place(NamedTuple):
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> None:
     """Writes a file of arrays; ``header`` is what stands beside their places.
 
-    A large one is on the disk then. A small one is verified whenever it is opened instead: it is written often, and
-    waiting for the disk takes longer than all else.
+    A large one is on the disk then. A small one is verified whenever it is opened instead: each edit writes some, and
+    need not wait for the disk.
     """
     placed: dict[str, tuple[str, tuple[int, ...], int, int]] = {}
     offset = 0
