@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -159,6 +160,7 @@ def test_a_forked_process_reads_on_by_itself() -> None:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        signal.alarm(30)  # should it wait for a thread that it does not have
         try:
             os.write(
                 writing, bytes(item for item, _ in zip(iter(iterator.__next__, None), range(7), strict=False))
