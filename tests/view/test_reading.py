@@ -24,7 +24,7 @@ from hdstore.model import ViewQuery
 from hdstore.query.columnar import compile_filter
 from hdstore.store import Objects
 from hdstore.view.pool import Asked, Pool, find_pool
-from hdstore.view.reading import FrameReader
+from hdstore.view.reading import FrameReader, _Window
 
 COUNT = 700
 
@@ -106,7 +106,10 @@ def test_little_is_held_in_memory(make: Make, tmp_path: Path) -> None:
     def peak(memory: int) -> int:
         gc.collect()
         tracemalloc.start()
-        for _ in reader.frames([order], memory=memory):
+        for frame, expected in zip(
+            reader.frames([order], memory=memory), ids(pool, order.tolist()), strict=True
+        ):
+            assert frame.blob == expected * 5000
             assert list(aside.iterdir()) == []
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -114,6 +117,20 @@ def test_little_is_held_in_memory(make: Make, tmp_path: Path) -> None:
 
     assert peak(1 << 30) > 24_000_000
     assert peak(1 << 20) < 16_000_000
+
+
+@pytest.mark.parametrize("memory", [20_000, 1 << 28])
+def test_nothing_is_held_longer_than_it_is_wanted(repository: Repository, memory: int) -> None:
+    """When the last frame of a window has come, none is left, and the sizes add up."""
+    pool = pool_of(repository)
+    order = np.random.default_rng(5).permutation(COUNT)
+    order = np.concatenate([order, order[:100]])
+    window = _Window(FrameReader(pool, repository._core.objects), pool, order, memory, None)
+
+    with window:
+        assert len(list(window.frames())) == len(order)
+    assert not window._held
+    assert window._size == 0
 
 
 def test_a_full_disk_is_an_error_that_says_so(

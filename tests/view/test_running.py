@@ -37,7 +37,7 @@ places = st.sampled_from([("one", "first"), ("one", "Current"), ("two", "Current
 
 
 @st.composite
-def queries(draw: st.DrawFn) -> tuple[ViewQuery, ...]:
+def asked_queries(draw: st.DrawFn) -> tuple[ViewQuery, ...]:
     made = []
     for dataset, version in [("one", "Current"), *draw(st.lists(places, max_size=3))]:
         query = ViewQuery(
@@ -87,7 +87,13 @@ def shown(item: ViewItem) -> tuple[object, ...]:
 
 @settings(max_examples=30)
 @given(
-    batches, batches, st.lists(batches, max_size=2), queries(), iterations, mappings, st.sampled_from(Output)
+    batches,
+    batches,
+    st.lists(batches, max_size=2),
+    asked_queries(),
+    iterations,
+    mappings,
+    st.sampled_from(Output),
 )
 def test_a_view_gives_what_the_page_says(
     make: Make,
@@ -197,6 +203,16 @@ def test_the_first_query_has_a_frame_with_its_value(make: Make) -> None:
         [mine] = [item for item in items if (item.frame.id, item.dataset) == ("a", "one")]
         assert mine.frame.metadata == {"speed": speed}
         assert (mine.query, mine.version) == (0, queries_in_turn[0].version)
+
+
+def test_equal_frames_come_by_their_datasets(make: Make) -> None:
+    """In the order of the datasets' ids, whichever is asked first and however they are stored."""
+    for names in (("one", "two"), ("two", "one")):
+        repository = make(**{name: [[SingleFrame(id=f"{name}0"), SingleFrame(id="a")]] for name in names})
+        for asked in (names, names[::-1]):
+            queries = tuple(ViewQuery(dataset=name, version="Current") for name in asked)
+            items = repository.data_view(View(queries=queries)).to_list()
+            assert [item.dataset for item in items if item.frame.id == "a"] == ["one", "two"]
 
 
 @pytest.mark.parametrize("size", [1, 7, 25, 64])
