@@ -115,10 +115,11 @@ class _Cycles:
         return np.concatenate(parts)
 
     def _cycle(self, cycle: int) -> Numbers:
-        if self._last is None or self._last[0] != cycle:
+        last = self._last  # another thread may put its own there
+        if last is None or last[0] != cycle:
             assert self._prefix is not None
-            self._last = cycle, permutations(self._prefix, cycle, cycle + 1, self.epoch)[0]
-        return self._last[1]
+            last = self._last = cycle, permutations(self._prefix, cycle, cycle + 1, self.epoch)[0]
+        return last[1]
 
 
 class _Weighted:
