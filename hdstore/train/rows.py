@@ -46,37 +46,6 @@ def schema_of(columns: Columns, *, local_paths: bool) -> Any:
     """Returns the Arrow schema of a table with these columns beside the fixed ones."""
     pa = need("pyarrow", extra="arrow")
     text, number, real = pa.string(), pa.int64(), pa.float64()
-    medium = {
-        "uri": text,
-        "content_type": text,
-        "hash": text,
-        "size": number,
-        "timestamp": real,
-    }
-    picture = {"id": text, **medium, "width": number, "height": number}
-    source = pa.struct(
-        {
-            **picture,
-            "preview": pa.struct(medium),
-            "masks": pa.list_(pa.struct(picture)),
-            "metadata": text,
-        }
-    )
-    roi = pa.struct(
-        {
-            "id": text,
-            "object_id": text,
-            "labels": pa.list_(text),
-            "number": number,
-            "confidence": real,
-            "sources": pa.list_(text),
-            "kind": text,
-            "box": pa.struct({"x": real, "y": real, "w": real, "h": real}),
-            "numbers": pa.list_(pa.list_(real)),
-            "geometry": text,
-            "metadata": text,
-        }
-    )
     fields: dict[str, Any] = {
         "position": number,
         "id": text,
@@ -96,13 +65,46 @@ def schema_of(columns: Columns, *, local_paths: bool) -> Any:
     }
     if local_paths:
         fields["local_path"] = text
-    fields |= {"sources": pa.list_(source), "rois": pa.list_(roi)}
+    fields |= {"sources": pa.list_(_source_type(pa)), "rois": pa.list_(_roi_type(pa))}
     fields |= {"metadata": text, "extra": text, "blob": text}
     for key, column in columns.metadata.items():
         fields[META + key] = _metadata_type(pa, column)
     for name, vector in columns.vectors.items():
         fields[VECTOR + name] = _vector_type(pa, vector)
     return pa.schema(fields)
+
+
+def _source_type(pa: Any) -> Any:
+    text, number = pa.string(), pa.int64()
+    medium = {
+        "uri": text,
+        "content_type": text,
+        "hash": text,
+        "size": number,
+        "timestamp": pa.float64(),
+    }
+    picture = {"id": text, **medium, "width": number, "height": number}
+    parts = {"preview": pa.struct(medium), "masks": pa.list_(pa.struct(picture)), "metadata": text}
+    return pa.struct({**picture, **parts})
+
+
+def _roi_type(pa: Any) -> Any:
+    text, real = pa.string(), pa.float64()
+    return pa.struct(
+        {
+            "id": text,
+            "object_id": text,
+            "labels": pa.list_(text),
+            "number": pa.int64(),
+            "confidence": real,
+            "sources": pa.list_(text),
+            "kind": text,
+            "box": pa.struct(dict.fromkeys("xywh", real)),
+            "numbers": pa.list_(pa.list_(real)),
+            "geometry": text,
+            "metadata": text,
+        }
+    )
 
 
 def _metadata_type(pa: Any, column: ColumnType) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,3 +119,19 @@ def view(repository: Repository, value: View) -> DataView:
 def shuffled(repository: Repository, value: View) -> DataView:
     """Returns that view in a random order."""
     return repository.data_view(replace(value, iteration=Iteration(order=Order.RANDOM, seed=7)))
+
+
+@pytest.fixture
+def local_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Starts a small local Ray, and ends it."""
+    ray = pytest.importorskip("ray", reason="ray is not installed")
+    pytest.importorskip("ray.data", reason="ray is not installed with its data extra")
+    # Its own 30 seconds are short for a machine that has much else to do.
+    monkeypatch.setenv("RAY_gcs_server_port_wait_time_s", "120")
+    # Else it remembers the token of a home folder that is another one in each test.
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    # Its sockets lie in its folder, and the system takes no long paths for those.
+    with TemporaryDirectory(prefix="ray") as folder:
+        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
+        yield ray
+        ray.shutdown()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -234,27 +233,17 @@ def test_duckdb_reads_the_file(view: DataView, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::Warning")
-def test_ray_data_reads_it(view: DataView, tmp_path: Path) -> None:
+def test_ray_data_reads_it(view: DataView, tmp_path: Path, local_ray: Any) -> None:
     """On a real local Ray: straight from the view, and from the file."""
-    ray = pytest.importorskip("ray", reason="ray is not installed")
-    pytest.importorskip("ray.data", reason="ray is not installed with its data extra")
     to_parquet(view, tmp_path / "a.parquet")
-    # Ray's sockets lie in its folder, and the system takes no long paths for those.
-    with TemporaryDirectory(prefix="ray") as folder:
-        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
-        try:
-            held = to_ray(view)
-            assert held.count() == 6
-            numbers = held.map(lambda row: {"n": row["meta_number"] * len(row["rois"])}).take_all()
-            assert sorted(row["n"] for row in numbers) == [0, 7, 14, 21, 28, 35]
-            assert (
-                ray.data.read_parquet(str(tmp_path / "a.parquet"))
-                .filter(lambda row: row["meta_number"] > 3)
-                .count()
-                == 2
-            )
-        finally:
-            ray.shutdown()
+
+    held = to_ray(view)
+    numbers = held.map(lambda row: {"n": row["meta_number"] * len(row["rois"])}).take_all()
+    again = local_ray.data.read_parquet(str(tmp_path / "a.parquet"))
+
+    assert held.count() == 6
+    assert sorted(row["n"] for row in numbers) == [0, 7, 14, 21, 28, 35]
+    assert again.filter(lambda row: row["meta_number"] > 3).count() == 2
 
 
 def test_daft_reads_it(view: DataView, tmp_path: Path) -> None:

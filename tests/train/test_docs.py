@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,16 +40,6 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def ray_at_rest() -> Iterator[None]:
-    """Starts Ray small, and ends it."""
-    ray = pytest.importorskip("ray", reason="ray is not installed")
-    with tempfile.TemporaryDirectory(prefix="ray") as folder:
-        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
-        yield
-        ray.shutdown()
-
-
 @pytest.mark.filterwarnings("ignore::Warning")
 @pytest.mark.parametrize(("needs", "code"), list(blocks()))
 def test_the_blocks_run(needs: set[str], code: str, checkout: Path, request: pytest.FixtureRequest) -> None:
@@ -58,7 +47,7 @@ def test_the_blocks_run(needs: set[str], code: str, checkout: Path, request: pyt
     for package in sorted(needs):
         pytest.importorskip(package, reason=f"{package} is not installed")
     if "ray" in needs:
-        request.getfixturevalue("ray_at_rest")
+        request.getfixturevalue("local_ray")
     namespace: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(SETUP, "docs/training.md", "exec"), namespace)
     if code != SETUP:
