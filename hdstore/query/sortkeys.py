@@ -171,7 +171,7 @@ class SortKey:
                 below[span.places] = span.codes < span.texts.below(text)
                 same[span.places] = span.codes == code if code >= 0 else False
             else:
-                same[span.places] = span.codes <= code
+                same[span.places] = span.codes == code
         return below, same
 
 

@@ -92,15 +92,15 @@ def test_a_merge_has_saved_only_what_it_made(repository: Repository) -> None:
     """Frames that a side holds with the same value are that side's."""
     dataset = repository.create_dataset("street")
     draft = dataset.current()
-    draft.add_frames(frame(name, 0) for name in "abcd")
+    draft.add_frames(frame(name, 0) for name in "abcde")
     draft.snapshot(name="v1", child_name="other")
     other = dataset.version("other")
     draft = dataset.create_version("mine", parents=["v1"])
-    draft.add_frames([frame("a", 1), frame("x", 1)])
+    draft.add_frames([frame("a", 1), frame("d", 1), frame("x", 1)])
     ours = draft.commit
     other.add_frames([frame("b", 2), frame("c", 2)])
     theirs = other.commit
-    draft.add_frames([frame("b", 2), frame("c", 3), frame("y", 3)])
+    draft.add_frames([frame("b", 2), frame("c", 3), frame("d", 0), frame("y", 3)])
     core = draft._core
     with core.objects.pack() as writer:
         merge = write_commit(
@@ -116,7 +116,7 @@ def test_a_merge_has_saved_only_what_it_made(repository: Repository) -> None:
 
     assert by_id == saved(draft, merge)
     assert (by_id["a"], by_id["b"], by_id["c"], by_id["y"]) == (ours, theirs, merge, merge)
-    assert by_id["d"] not in (ours, theirs, merge)
+    assert by_id["d"] == by_id["e"] not in (ours, theirs, merge)
 
 
 def test_frames_are_ordered_by_their_last_update(repository: Repository) -> None:

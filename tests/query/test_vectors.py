@@ -127,6 +127,40 @@ def test_what_float32_can_not_tell_apart_is_told_by_the_frames() -> None:
     assert shelf.read_rows <= 20
 
 
+@pytest.mark.parametrize("similarity", Similarity)
+def test_rounding_to_float32_misleads_nobody(similarity: Similarity) -> None:
+    """Of two vectors whose rounded numbers stand in the wrong order, the frames' own numbers tell which is nearer."""
+    unit = 2.0**-23
+    nearer, farther = (1 + 0.6 * unit, 0.0), (1 - 0.7 * unit, 0.0)
+    if similarity is Similarity.DOT:
+        nearer, farther = (1 + 0.45 * unit, 1.0), (1 + 0.4 * unit, 1.0)
+    if similarity is Similarity.COSINE:
+        nearer, farther = (1.0, 1 + 0.6 * unit), (1.0, 1 - 0.7 * unit)
+    wanted = {"l2_norm": (1.0, 0.0), "dot_product": (1.0, 0.0), "cosine": (1.0, 1.0)}[similarity]
+    for held in ([nearer, farther], [farther, nearer]):
+        shelf = shelf_of(held)
+        found = nearest(shelf.rows, wanted, "v", similarity=similarity, count=1, read=shelf.read)
+        assert [frame.vectors["v"] for frame in found.frames()] == [nearer]
+
+
+def test_squares_beyond_float32_mislead_nobody() -> None:
+    """A vector that is too long for the index's arithmetic is compared by the frame's own numbers."""
+    shelf = shelf_of([(0.0, 1.0), (1e30, 0.0)])
+
+    found = nearest(shelf.rows, (1 + 2.0**-30, 1.0), "v", count=1, read=shelf.read)
+
+    assert found.ids() == ["007"]
+
+
+def test_zero_vectors_are_not_read() -> None:
+    """However many vectors without a direction there are: the index knows them."""
+    shelf = shelf_of([(0.0, 0.0)] * 200 + [(1.0, float(n)) for n in range(5)])
+
+    nearest(shelf.rows, (1.0, 1.0), "v", count=3, read=shelf.read)
+
+    assert shelf.read_rows <= 5
+
+
 def test_only_a_few_frames_are_read() -> None:
     """Among many vectors the index decides; hardly more frames are read than are asked for."""
     rng = np.random.default_rng(2)
