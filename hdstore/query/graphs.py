@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,11 @@ def _usearch() -> Any:
         ) from error
 
 
+def _made_by() -> str:
+    """Returns which program's bytes a graph is; another one, or another version of it, need not understand them."""
+    return f"usearch {version('usearch')}"
+
+
 def _new(module: Any, length: int) -> Any:
     return module.Index(
         ndim=length,
@@ -113,6 +119,8 @@ def _load(module: Any, path: Path, vectors: Vectors) -> Graph | None:
         held = ArrayFile(path)
         if held.damage() or held.header.get("count") != len(vectors.owners):
             raise DamagedError(f"The index file {path} is damaged.")
+        if held.header.get("made_by") != _made_by():
+            return None
     except FileNotFoundError:
         return None
     except DamagedError as error:
@@ -155,7 +163,7 @@ def _save(index: Any, path: Path, count: int) -> None:
         for stray in _strays(path.parent):
             files.remove(stray)
         graph = np.frombuffer(index.save(), np.uint8)
-        write_arrays(aside, {"graph": graph}, {"count": count})
+        write_arrays(aside, {"graph": graph}, {"count": count, "made_by": _made_by()})
         files.rename(aside, path)
     except (OSError, HdstoreError) as error:
         _log.warning("The graph %s is not kept: %s", path, error)

@@ -19,6 +19,7 @@ from segments import Shelf
 
 from hdstore.errors import CancelledError, InvalidValueError, MissingPackageError, NotFoundError
 from hdstore.model import Frame, SingleFrame
+from hdstore.query import graphs
 from hdstore.query import vectors as module
 from hdstore.query.found import Found
 from hdstore.query.graphs import FOLDER
@@ -383,6 +384,24 @@ def test_a_damaged_graph_is_built_again(many: tuple[Path, Shelf], caplog: pytest
     assert "built again" in caplog.text
     assert recall(before, after) > 0.9
     assert [path.name for path in (folder / FOLDER).iterdir()] == [kept.name]
+
+
+def test_a_graph_of_another_program_is_built_again(
+    many: tuple[Path, Shelf], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes of another version of the package are not given to this one."""
+    pytest.importorskip("usearch", reason="the extra vector is not installed")
+    folder, shelf = many
+    wanted = shelf.frames[0].vectors["v"]
+    nearest(shelf.rows, wanted, "v", fast=True, read=shelf.read)
+    [kept] = (folder / FOLDER).glob("segment-0.*")
+    inode = kept.stat().st_ino
+    monkeypatch.setattr(graphs, "version", lambda name: "0")
+    again = shelf.opened()
+
+    nearest(again.rows, wanted, "v", fast=True, read=again.read)
+
+    assert kept.stat().st_ino != inode
 
 
 def test_a_graph_that_can_not_be_kept_serves_once(
