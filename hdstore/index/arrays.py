@@ -60,10 +60,11 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], header: Mapping
     with files.storage_errors(f"write the index file {path}"):
         descriptor = files.open_new(path)
         try:
-            files.write_all(descriptor, head + text + bytes(-(len(head) + len(text)) % _ALIGN))
+            parts = [head, text, bytes(-(len(head) + len(text)) % _ALIGN)]
             for array in arrays.values():
-                files.write_all(descriptor, _bytes(array))
-                files.write_all(descriptor, bytes(-array.nbytes % _ALIGN))
+                parts += (_bytes(array), bytes(-array.nbytes % _ALIGN))
+            for part in parts if offset >= _LARGE else (b"".join(parts),):
+                files.write_all(descriptor, part)
             if offset >= _LARGE:
                 files.flush(descriptor, path)
         finally:

@@ -58,10 +58,16 @@ class IndexStatus:
 
 
 class Index:
-    """The index in ``folder``; safe to share between threads, and used by several processes at once."""
+    """The index in ``folder``; safe to share between threads, and used by several processes at once.
 
-    def __init__(self, folder: Path, objects: Objects, *, tmp: Path, lock: Path) -> None:
+    ``beside`` is another one over the same objects that is only read: what it knows is not built again.
+    """
+
+    def __init__(
+        self, folder: Path, objects: Objects, *, tmp: Path, lock: Path, beside: Index | None = None
+    ) -> None:
         self._objects = objects
+        self._beside = beside
         self._lock_path = lock
         self._shelf = Shelf(folder, objects, tmp)
         self._sets = RowSets(folder / "trees", tmp)
@@ -88,7 +94,15 @@ class Index:
                 self._rows.move_to_end(tree)
                 return found
         found = self._known(tree, self._shelf.names())
+        if found is None and self._beside is not None:
+            found = self._beside.known(tree)
         return found if found is not None else self._found(tree, near, progress)
+
+    def known(self, tree: str) -> VersionRows | None:
+        """Returns the rows of a tree of frames if that needs no building."""
+        with self._guard:
+            found = self._rows.get(tree)
+        return found if found is not None else self._known(tree, self._shelf.names())
 
     def _known(self, tree: str, names: list[str] | None) -> VersionRows | None:
         """Returns the rows of a tree if they are on the disk, in segments that count."""

@@ -66,9 +66,10 @@ class Marks:
         return leaf_names(wanted)
 
     def _set(self, name: str, found: NDArray[np.int64], *, alive: bool) -> None:
-        places = np.unique(found[found >= 0])
+        places = found[found >= 0]
         if not len(places):
             return
+        places = np.unique(places)
         segment = self._shelf.open(name)
         live = self._lives.get(name)
         if live is None:

@@ -88,10 +88,14 @@ class Core:
 
         if os.access(self.layout.index, os.W_OK):
             return self.kept_index
-        _log.warning("%s can not be written to: its index is built in a temporary folder.", self.layout.index)
+        _log.warning(
+            "%s can not be written to: what the index lacks is built in a temporary folder.",
+            self.layout.index,
+        )
         aside = Path(mkdtemp(prefix="hdstore-index-"))
         finalize(self, rmtree, aside, ignore_errors=True)
-        return Index(aside / "frames", self.objects, tmp=aside, lock=aside / "lock")
+        frames, lock = aside / "frames", aside / "lock"
+        return Index(frames, self.objects, tmp=aside, lock=lock, beside=self.kept_index)
 
     def recover(self) -> None:
         """Finishes what a killed process left between two steps."""

@@ -283,14 +283,18 @@ def open_place() -> Iterator[Path]:
 
 
 def test_a_read_only_repository_has_an_index_of_its_own(open_place: Path) -> None:
-    """Who may not write gets one in a temporary folder, which goes with the handle; the repository is not touched."""
+    """What is indexed is read; the rest goes to a temporary folder, and that with the handle. Nothing is touched."""
     folder = open_place / "repository"
     folder.mkdir()
     scratch = open_place / "scratch"
     scratch.mkdir()
     scratch.chmod(0o777)
     with hdstore.init(folder, author=hdstore.Author("Ada", "ada@example.org")) as repository:
-        repository.create_dataset("plates").current().add_frames(numbered(0, 90))
+        draft = repository.create_dataset("plates").current()
+        draft.add_frames(numbered(0, 90))
+        _, draft = draft.snapshot(name="first")
+        repository.build_index()
+        draft.add_frames(numbered(90, 100))
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     before = contents(folder)
@@ -298,12 +302,16 @@ def test_a_read_only_repository_has_an_index_of_its_own(open_place: Path) -> Non
     def read() -> None:
         tempfile.tempdir = str(scratch)
         with hdstore.open(folder, author=hdstore.Author("B", "b@example.org"), trusted=True) as opened:
+            first = opened.version("plates/first").rows()
+            assert len(first) == 90
+            assert first.parts[0].segment.path.is_relative_to(folder)
+            assert list(scratch.rglob("segment-*")) == []
             version = opened.version("plates/Current")
             rows = version.rows()
-            assert len(rows) == 90
+            assert len(rows) == 100
             assert rows.parts[0].segment.path.is_relative_to(scratch)
             assert [frame.id for frame in version.query("meta.n:7")] == ["f7"]
-            assert opened.index_status().segments == 0
+            assert opened.index_status().segments == 1
             assert opened.fsck() == []
             told = []
             for refused in (opened.build_index, opened.drop_index):
@@ -313,7 +321,7 @@ def test_a_read_only_repository_has_an_index_of_its_own(open_place: Path) -> Non
                     told.append(str(error))
             assert len(told) == 2
             assert all("permission was denied" in text for text in told)
-        del opened, version, rows
+        del opened, version, rows, first
 
     try:
         run_as_nobody(read)
