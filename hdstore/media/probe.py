@@ -1,4 +1,4 @@
-"""What a medium is and how large its picture is, by its header; the only module that imports Pillow."""
+"""What a medium is and how large its picture is, by its header; pixels are decoded elsewhere."""
 
 from __future__ import annotations
 
