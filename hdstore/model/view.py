@@ -132,9 +132,10 @@ class Clip(_ViewValue, frozen=True, kw_only=True):
 class Iteration(_ViewValue, frozen=True, kw_only=True):
     """In which order and how long frames come (rows 114-120).
 
-    Once is the default: each frame one time, or as often as ``weight`` asks when ``epoch`` is set. ``limit`` ends
-    after so many; ``infinite`` begins anew, in another order where the order is random. ``epoch`` draws frames by the
-    weights of their queries until the query that is used up last has given each of its frames (row 120).
+    Once is the default: each frame one time; a frame that several queries find is the first one's. ``limit`` ends
+    after so many; where the order is random, these are drawn by the weights of the queries. ``epoch`` draws frames by
+    weights until the query that is used up last has given each of its frames (row 120); ``infinite`` goes on epoch
+    after epoch. In both, a query draws from all that it finds. ``docs/iteration.md`` says it precisely.
     """
 
     clip: Clip | None = None

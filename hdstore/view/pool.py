@@ -41,11 +41,15 @@ class Pool:
     """Frames by where they are stored; entry ``i`` is row ``rows[i]`` of segment number ``places[i]``.
 
     Entries come by segment, then row: frames of one leaf stand next to each other. ``queries`` holds for each entry the
-    number of the first query that found it, which is the one that has it.
+    number of the query that has it. In a ``shared`` pool a frame has an entry for each query that finds it, else one,
+    of the first of these.
     """
 
-    def __init__(self, segments: Sequence[Segment], places: Rows, rows: Rows, queries: Rows) -> None:
+    def __init__(
+        self, segments: Sequence[Segment], places: Rows, rows: Rows, queries: Rows, *, shared: bool = False
+    ) -> None:
         self.segments = tuple(segments)
+        self.shared = shared
         self.places = places
         self.rows = rows
         self.queries = queries
@@ -113,7 +117,7 @@ class Pool:
         return numbers, listed
 
     def sequential(self, datasets: Sequence[str]) -> Numbers:
-        """Returns the entries by context id, timestamp, frame id and dataset id (``datasets``: of each query).
+        """Returns the entries by context id, timestamp, frame id, dataset id (``datasets``: of each query) and query.
 
         Texts compare by code points, timestamps as float64.
         """
@@ -124,22 +128,24 @@ class Pool:
             NumberKey(self.numbers("frame.timestamp")),
             TextKey(self.texts("frame.id")),
             NumberKey(own),
+            NumberKey(self.queries),
         )
         return arrange(np.arange(len(self)), keys)[0]
 
 
 def find_pool(
-    asked: Sequence[Asked], objects: Objects, *, progress: Progress | None = None
-) -> tuple[Pool, list[int]]:
-    """Asks all queries; returns the frames they find without repeats, and how many each finds by itself.
+    asked: Sequence[Asked], objects: Objects, *, shared: bool = False, progress: Progress | None = None
+) -> tuple[Pool, list[int], list[int]]:
+    """Asks all queries; returns the frames they find, how many each finds, and how many no query before it found.
 
-    Frames are told apart by the ids of their dataset and their own; the first query that finds one has it, with the
-    value it has in the version of that query.
+    Frames are told apart by the ids of their dataset and their own. Unless the pool is ``shared``, the first query that
+    finds one has it, with the value it has in the version of that query.
     """
     read = partial(read_frames, objects)
     segments: dict[str, Segment] = {}
     taken: dict[tuple[str, str], Bools] = {}
     pieces: list[tuple[int, int, Rows]] = []
+    all_pieces: list[tuple[int, int, Rows]] = []
     counts: list[int] = []
     for number, one in enumerate(asked):
         if progress is not None:
@@ -154,24 +160,29 @@ def find_pool(
             )
             fresh = rows[~held[rows]]
             held[fresh] = True
+            place = list(segments).index(name)
+            all_pieces.append((place, number, rows))
             if len(fresh):
-                pieces.append((list(segments).index(name), number, fresh))
+                pieces.append((place, number, fresh))
     pool = _joined(list(segments.values()), pieces)
     repeats = _repeats(pool, asked)
     if repeats is not None:
         kept = ~repeats
         pool = Pool(pool.segments, pool.places[kept], pool.rows[kept], pool.queries[kept])
-    return pool, counts
+    first = np.bincount(pool.queries, minlength=len(asked)).tolist()
+    return _joined(list(segments.values()), all_pieces, shared=True) if shared else pool, counts, first
 
 
-def _joined(segments: Sequence[Segment], pieces: Sequence[tuple[int, int, Rows]]) -> Pool:
+def _joined(
+    segments: Sequence[Segment], pieces: Sequence[tuple[int, int, Rows]], *, shared: bool = False
+) -> Pool:
     """Returns the pool of pieces: the number of a segment, the number of a query, rows."""
     sizes = [len(rows) for _, _, rows in pieces]
     places = np.repeat(np.array([place for place, _, _ in pieces], np.int32), sizes)
     queries = np.repeat(np.array([query for _, query, _ in pieces], np.int32), sizes)
     rows = np.concatenate([np.zeros(0, np.int32), *(rows for _, _, rows in pieces)])
     order = np.lexsort((queries, rows, places))
-    return Pool(segments, places[order], rows[order], queries[order])
+    return Pool(segments, places[order], rows[order], queries[order], shared=shared)
 
 
 def _repeats(pool: Pool, asked: Sequence[Asked]) -> Bools | None:

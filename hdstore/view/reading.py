@@ -154,7 +154,7 @@ class _Window:
     def _hold(self, leaf: int, raws: list[bytes], end: int) -> None:
         """Keeps those frames of a leaf that are wanted; those wanted before ``end`` in any case in memory."""
         place, local, begin, stop = self._leaves[leaf]
-        if self._wanted[leaf] == len(raws) and self._size <= self._memory:
+        if not self._pool.shared and self._wanted[leaf] == len(raws) and self._size <= self._memory:
             self._held.update(zip(range(begin, stop), raws, strict=True))
             self._size += sum(map(len, raws)) + len(raws) * _OVERHEAD
             return

@@ -50,7 +50,7 @@ class QueryCount:
     found: Count
     """Frames that meet it."""
     own: Count
-    """Those of them that no query before it found: these it draws."""
+    """Those of them that no query before it found: these it has where each frame comes once."""
     rules: tuple[Count, ...]
     """For each of its annotation rules, the frames of the version that meet this rule, whatever else is asked."""
 
@@ -85,7 +85,9 @@ class ViewRun:
         self._view = view
         self._asked = tuple(asked)
         self._objects = objects
-        self._pool, self._found = find_pool(asked, objects, progress=progress)
+        # Where frames come again, a query draws from all that it finds; where each comes once, the first has it.
+        again = view.iteration.epoch or view.iteration.infinite
+        self._pool, self._found, self._first = find_pool(asked, objects, shared=again, progress=progress)
         self._units = make_units(view, self._pool, asked, objects, progress=progress)
         self._course = Course(view.iteration, self._units.queries, [one.query.weight for one in asked])
         self._shaper = Shaper(view, asked)
@@ -210,7 +212,7 @@ class ViewRun:
             for _, units in self._windows(0, 0, 1):
                 wanted[self._units.entries(units)] = True
         for segment, inside in self._pool.by_segment():
-            yield from read_frames(self._objects, segment, self._pool.rows[inside][wanted[inside]])
+            yield from read_frames(self._objects, segment, np.unique(self._pool.rows[inside][wanted[inside]]))
 
     # What was found
 
@@ -226,12 +228,13 @@ class ViewRun:
 
     def counts(self, *, progress: Progress | None = None) -> ViewCounts:
         """Returns how many frames there are in all, and by queries and rules; asks each rule by itself."""
-        own = np.bincount(self._pool.queries, minlength=len(self._asked)).tolist()
         queries = [
-            QueryCount(one.dataset, one.version, Count(found), Count(mine), tuple(self._rules(one, progress)))
-            for one, found, mine in zip(self._asked, self._found, own, strict=True)
+            QueryCount(
+                one.dataset, one.version, Count(found), Count(first), tuple(self._rules(one, progress))
+            )
+            for one, found, first in zip(self._asked, self._found, self._first, strict=True)
         ]
-        return ViewCounts(Count(len(self._pool)), Count(self.epoch), tuple(queries))
+        return ViewCounts(Count(sum(self._first)), Count(self.epoch), tuple(queries))
 
     def _rules(self, asked: Asked, progress: Progress | None) -> Iterator[Count]:
         read = partial(read_frames, self._objects)

@@ -86,12 +86,17 @@ class _Annotations:
 
 
 class _Clips:
-    """Runs of frames of one context of one dataset each; the query of a clip is that of its first frame."""
+    """Runs of frames of one context of one dataset each; the query of a clip is that of its first frame.
+
+    In a shared pool all frames of a clip are of one query.
+    """
 
     def __init__(self, clip: Clip, pool: Pool, order: Numbers, datasets: Sequence[str]) -> None:
         self.width = clip.length
         ranks = {dataset: rank for rank, dataset in enumerate(sorted(set(datasets)))}
         own = np.array([ranks[dataset] for dataset in datasets], np.int32)[pool.queries]
+        if pool.shared:
+            own = pool.queries
         contexts = _contexts(pool)
         place = np.empty(len(order), np.int64)
         place[order] = np.arange(len(order))

@@ -44,21 +44,21 @@ Unit = tuple[int, str, Frame]
 """The number of a query, the id of its dataset, a frame it draws."""
 
 
-def pool(found: Sequence[tuple[str, Sequence[Frame]]]) -> list[Unit]:
+def pool(found: Sequence[tuple[str, Sequence[Frame]]], *, shared: bool = False) -> list[Unit]:
     """Returns what queries (dataset id and frames that meet it) draw, in sequential order."""
-    first: dict[tuple[str, str], Unit] = {}
+    first: dict[tuple[str, str, int], Unit] = {}
     for query, (dataset, frames) in enumerate(found):
         for frame in frames:
-            first.setdefault((dataset, frame.id), (query, dataset, frame))
+            first.setdefault((dataset, frame.id, query if shared else 0), (query, dataset, frame))
     return sorted(
-        first.values(), key=lambda u: (u[2].context.encode(), float(u[2].time), u[2].id.encode(), u[1])
+        first.values(), key=lambda u: (u[2].context.encode(), float(u[2].time), u[2].id.encode(), u[1], u[0])
     )
 
 
-def clips(units: Sequence[Unit], clip: Clip) -> list[list[Unit]]:
+def clips(units: Sequence[Unit], clip: Clip, *, shared: bool = False) -> list[list[Unit]]:
     made: list[list[Unit]] = []
-    group = sorted(units, key=lambda u: (u[2].context.encode(), u[1]))
-    for _, several in groupby(group, key=lambda u: (u[2].context, u[1])):
+    group = sorted(units, key=lambda u: (u[2].context.encode(), u[1], u[0] if shared else 0))
+    for _, several in groupby(group, key=lambda u: (u[2].context, u[1], u[0] if shared else 0)):
         run: list[Unit] = []
         for unit in several:
             if run and clip.gap is not None and float(unit[2].time) - float(run[-1][2].time) > clip.gap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -112,7 +113,8 @@ def test_a_view_gives_what_the_page_says(
         View(queries=asked, iteration=iteration, mapping=mapping, output=output, enumeration=enumeration)
     )
     resolved = view.resolved
-    units = reference.pool(found(repository, resolved))
+    shared = iteration.epoch or iteration.infinite
+    units = reference.pool(found(repository, resolved), shared=shared)
     expected = []
     for query, _, frame in units:
         places = reference.chosen(resolved.queries[query], frame)
@@ -135,13 +137,19 @@ def test_a_view_gives_what_the_page_says(
         assert view.item(item.position) == item
     resumed = [*islice(view.items(7, 1, 3), 20)]
     assert resumed == items[7:][:60:3]
-    assert view.counts().frames.number == len(units)
+    assert view.counts().frames.number == len(reference.pool(found(repository, resolved)))
 
 
 @settings(max_examples=15)
-@given(batches, st.lists(batches, max_size=2), st.integers(1, 4), st.none() | st.sampled_from([0, 1, 40]))
+@given(
+    batches,
+    st.lists(batches, max_size=2),
+    st.integers(1, 4),
+    st.none() | st.sampled_from([0, 1, 40]),
+    st.booleans(),
+)
 def test_clips_are_runs_of_one_context(
-    make: Make, first: list[Frame], other: list[list[Frame]], length: int, gap: float | None
+    make: Make, first: list[Frame], other: list[list[Frame]], length: int, gap: float | None, shared: bool
 ) -> None:
     """Of one dataset, in time, without larger gaps than allowed; what does not fill a clip is left out (row 118)."""
     repository = make(one=[first], two=other)
@@ -151,11 +159,16 @@ def test_clips_are_runs_of_one_context(
             queries=(
                 ViewQuery(dataset="one", version="Current"),
                 ViewQuery(dataset="two", version="Current"),
+                ViewQuery(dataset="one", version="Current", frame="label:cat"),
             ),
-            iteration=Iteration(clip=clip),
+            iteration=Iteration(clip=clip, epoch=shared),
         )
     )
-    expected = reference.clips(reference.pool(found(repository, view.resolved)), clip)
+    runs = reference.clips(
+        reference.pool(found(repository, view.resolved), shared=shared), clip, shared=shared
+    )
+    course = reference.course(view.value.iteration, [run[0][0] for run in runs], [1.0] * 3)
+    expected = [runs[unit] for unit in course]
 
     items = view.to_list()
     assert len(view) == len(expected)
@@ -184,6 +197,21 @@ def test_order_knows_nothing_of_how_frames_came(
     for iteration in (Iteration(), Iteration(order=Order.RANDOM, infinite=True, limit=70)):
         view = View(queries=(ViewQuery(dataset="one", version="Current"),), iteration=iteration)
         assert once.data_view(view).to_list() == pieces.data_view(view).to_list()
+
+
+def test_weighted_queries_draw_from_all_that_they_find(make: Make) -> None:
+    """A narrow query with a large weight has its frames come more often, though a wide one finds them, too."""
+    repository = make(one=[[SingleFrame(id=f"f{n}", metadata={"night": n == 0}) for n in range(6)]])
+    wide = ViewQuery(dataset="one", version="Current")
+    narrow = ViewQuery(dataset="one", version="Current", frame="meta.night:true", weight=5)
+    for queries_in_turn in ((wide, narrow), (narrow, wide)):
+        view = View(
+            queries=queries_in_turn, iteration=Iteration(order=Order.RANDOM, infinite=True, limit=3600)
+        )
+        drawn = Counter(repository.data_view(view).ids())
+        assert drawn == {"f0": 3100, **{f"f{n}": 100 for n in range(1, 6)}}
+        once = repository.data_view(replace(view, iteration=Iteration(order=Order.RANDOM)))
+        assert sorted(once.ids()) == [f"f{n}" for n in range(6)]
 
 
 def test_the_first_query_has_a_frame_with_its_value(make: Make) -> None:
