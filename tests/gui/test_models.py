@@ -10,8 +10,8 @@ from hdstore_gui.catalog import DatasetEntry, VersionEntry, open_version
 from hdstore_gui.editing.labels import Colours
 from hdstore_gui.models.annotations import AnnotationList
 from hdstore_gui.models.frames import FrameList
-from hdstore_gui.models.listing import natural
 from hdstore_gui.models.labels import LabelList
+from hdstore_gui.models.listing import natural
 from hdstore_gui.models.versions import VersionTree
 from hdstore_gui.services.tasks import Tasks
 from PySide6.QtCore import QModelIndex, Qt
