@@ -51,6 +51,7 @@ def test_a_search_loads_what_it_needs_alone(street: Path) -> None:
 
 
 def test_what_needs_no_index_loads_no_numpy(street: Path) -> None:
+    """Only searches wait for it."""
     loaded = loaded_by(street, "version", "list", "street")
 
     assert "rich.table" in loaded
