@@ -53,10 +53,12 @@ class _LightArgument(TyperArgument):
 
 
 def _is_plain(parameter: Any, value: Any) -> bool:
-    if parameter.nargs != 1 or parameter.multiple:
+    if parameter.nargs != 1:
         return False
     if value is None:
         return not parameter.required
+    if parameter.multiple:
+        return False
     kind = _kind(parameter)
     if kind is Path:
         return isinstance(value, str | Path) and os.access(value, os.R_OK)

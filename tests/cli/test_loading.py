@@ -85,6 +85,7 @@ def test_what_a_command_is_given_is_still_checked(run: Run, words: list[str], sa
 
 
 def test_a_place_that_may_not_be_read_is_refused_by_its_option(run: Run, tmp_path: Path) -> None:
+    """The message names the option, and nothing is searched."""
     closed = tmp_path / "closed"
     closed.touch(mode=0)
     if os.access(closed, os.R_OK):

@@ -70,6 +70,7 @@ def test_a_hole_that_begins_on_the_outermost_edge_is_still_a_hole() -> None:
 
 
 def test_a_ring_without_points_surrounds_nothing() -> None:
+    """Whatever point is asked of it."""
     assert rings_area(((), SQUARE, (0.0,), HOLE)) == 64
 
 

@@ -51,7 +51,9 @@ def query(
         ),
     ] = None,
     descending: Annotated[bool, typer.Option("--descending", help="Sort from the largest down.")] = False,
-    start: Annotated[int, typer.Option(metavar="N", min=0, help="Leave out so many of the first.")] = 0,
+    start: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Leave out so many of the first.")
+    ] = None,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
@@ -75,7 +77,7 @@ def query(
             return
         size = limit if limit is not None else len(found) if as_json or only_ids else _ROWS
         ordered = version.ordered(sort or "id", descending=descending, among=found)
-        shown = ordered.page(start, size).ids()
+        shown = ordered.page(start or 0, size).ids()
         if as_json:
             print_json({"count": len(found), "ids": shown})
             return
