@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 from hdstore.codec import normal_view
-from hdstore.errors import DamagedError, HdstoreError, InvalidValueError, NotFoundError
+from hdstore.errors import DamagedError, HdstoreError, InvalidValueError, NotFoundError, QuerySyntaxError
 from hdstore.model import ANY, MAX_QUERIES, MappingRule, View, ViewQuery, replace
+from hdstore.query.fields import Scope
+from hdstore.query.fixing import fix_now
 from hdstore.repository.core import Core
 from hdstore.repository.dataset import Dataset
 from hdstore.repository.naming import find_one
@@ -20,15 +23,17 @@ def resolve(core: Core, view: View) -> View:
 
     A query with a wildcard becomes one query for each version that it means, in the order in which the other queries
     name them first, each with its own filters and weight. Versions that the view pins keep their commits, so a pinned
-    view resolves to itself. Raises InvalidValueError for a view that breaks a rule, NotFoundError or AmbiguousNameError
-    for a name, NotFoundError for a pinned commit that is not here.
+    view resolves to itself. The word now in a query becomes the time of this call. Raises InvalidValueError for a view
+    that breaks a rule, NotFoundError or AmbiguousNameError for a name, NotFoundError for a pinned commit that is not
+    here.
     """
     view = normal_view(view)
     names = _Names(core, view)
     concrete = [names.pair(query) for query in view.queries if ANY not in (query.dataset, query.version)]
     pairs = list(dict.fromkeys(concrete))
     queries: list[ViewQuery] = []
-    for number, query in enumerate(view.queries):
+    when = datetime.fromtimestamp(core.clock(), UTC)
+    for number, query in enumerate(_fixed(query, when) for query in view.queries):
         meant = list(names.meant(query, pairs, f"queries[{number}]"))
         queries += [replace(query, dataset=dataset, version=version) for dataset, version in meant]
         if len(queries) > MAX_QUERIES:
@@ -43,6 +48,21 @@ def resolve(core: Core, view: View) -> View:
     ]
     pins = {version: names.commit(dataset, version) for dataset, version in used}
     return replace(view, queries=tuple(queries), mapping=tuple(mapping), pins=pins)
+
+
+def _fixed(query: ViewQuery, when: datetime) -> ViewQuery:
+    """Returns a query that means the same at any time; one that can not be read stays as it is."""
+    try:
+        return replace(
+            query,
+            frame=fix_now(query.frame, when),
+            source=fix_now(query.source, when, Scope.SOURCE),
+            rois=tuple(
+                replace(rule, query=fix_now(rule.query, when, Scope.ANNOTATION)) for rule in query.rois
+            ),
+        )
+    except QuerySyntaxError:
+        return query
 
 
 class _Names:

@@ -315,3 +315,13 @@ def test_scripts_take_the_view_a_run_is_started_with(
     monkeypatch.setenv("HDSTORE_VIEW", "nine")
     with pytest.raises(NotFoundError, match="nine"):
         DataView.from_environment(default)
+
+
+def test_now_is_fixed_with_the_commits(repository: Repository, version: DatasetVersion) -> None:
+    """What is pinned finds the same frames for ever, also where a query asks for what was before now."""
+    asked = ViewQuery(dataset="plates", version="Current", frame="NOT meta.taken:>now")
+    data = repository.data_view(view(queries=(asked,)))
+    [fixed] = data.pinned().value.queries
+    assert "now" not in fixed.frame
+    assert fixed.frame.startswith("NOT meta.taken:>20")
+    assert repository.data_view(data.pinned()).resolved == data.pinned().value
