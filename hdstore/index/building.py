@@ -13,9 +13,9 @@ from zlib import crc32
 import numpy as np
 
 from hdstore.index.arrays import write_arrays
+from hdstore.index.cells import MetadataGatherer
 from hdstore.index.gathering import (
     Arrays,
-    MetadataGatherer,
     NumberGatherer,
     SeveralGatherer,
     TextGatherer,
@@ -54,7 +54,7 @@ _MAX_CELLS = 1 << 23
 _MAX_NUMBERS = 1 << 25
 """Numbers of all vectors of one segment."""
 
-_TOGETHER = 32
+_TOGETHER = 64
 """Frames that are taken over at once: columns grow faster by many values than by one, while they are in the cache."""
 
 TYPE_NAMES: dict[type, str] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hdstore.index import Index, Segment, gathering
+from hdstore.index import Index, Segment, cells
 from hdstore.index.arrays import _SIZES
 from hdstore.index.building import build_segment
 from hdstore.model import Annotation, Box, Mask, Preview, SingleFrame, Source
@@ -36,9 +36,9 @@ FULL = [
 
 def test_every_array_of_a_segment_is_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its name, or by its column's name and what stands behind it."""
-    monkeypatch.setattr(gathering, "_MAX_PATHS", 1)
+    monkeypatch.setattr(cells, "_MAX_PATHS", 1)
     build_segment(tmp_path / "small", [("ab" * 20, FULL)])
-    monkeypatch.setattr(gathering, "_MAX_PATHS", 10)
+    monkeypatch.setattr(cells, "_MAX_PATHS", 10)
     build_segment(tmp_path / "full", [("ab" * 20, FULL)])
     names = {name for path in ("small", "full") for name in Segment(tmp_path / path).header["arrays"]}
 
