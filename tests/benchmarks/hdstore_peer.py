@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import hdstore
-import hdstore.query  # names are looked up lazily; what the steps need is loaded before the clock runs
+import hdstore.index.fetching  # names are looked up lazily; what the steps need is loaded before the clock runs
+import hdstore.query
 import hdstore.repository
 from hdstore import Annotation, Box, DatasetVersion, Polygon, PutFrame, SingleFrame, Source
 from hdstore.codec import frame_to_builtins
@@ -85,9 +86,17 @@ def ingest(place: Place) -> None:
         draft.snapshot(name="v1")
 
 
+def count_prepare(place: Place) -> None:
+    """Builds the index unless it is there, before the clock runs: what that takes is measured apart."""
+    _version(place, "v1").rows()
+
+
+filter_prepare = count_prepare
+
+
 def count(place: Place) -> int:
     """Returns how many frames have a donut of confidence 0.75 and more."""
-    return sum(1 for _ in _version(place, "v1").query(HIT))
+    return _version(place, "v1").count(HIT)
 
 
 def filter(place: Place) -> list[dict[str, Any]]:
