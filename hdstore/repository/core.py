@@ -67,6 +67,15 @@ class Core:
         self.roots = Roots(layout.local)
         self.media = Media(layout.media, self.roots, layout.tmp, cache=layout.index)
         self._catalog: Catalog | None = None
+        self._aside: finalize[..., Core] | None = None
+
+    def close(self) -> None:
+        """Lets go of open files, and of the index that goes with this handle."""
+        self.media.close()
+        if self._aside is not None:
+            self._aside()
+            self._aside = None
+            self.__dict__.pop("index", None)
 
     @property
     def index_folder(self) -> Path:
@@ -93,7 +102,8 @@ class Core:
             self.layout.index,
         )
         aside = Path(mkdtemp(prefix="hdstore-index-"))
-        finalize(self, rmtree, aside, ignore_errors=True)
+        # A handle that nobody closes takes it along when it goes.
+        self._aside = finalize(self, rmtree, aside, ignore_errors=True)
         frames, lock = aside / "frames", aside / "lock"
         return Index(frames, self.objects, tmp=aside, lock=lock, beside=self.kept_index)
 

@@ -71,7 +71,7 @@ class Repository:
 
     def close(self) -> None:
         """Lets go of open files; work in the background goes on until it is done."""
-        self._core.media.close()
+        self._core.close()
 
     @property
     def folder(self) -> Path:
