@@ -28,7 +28,7 @@ from hdstore.codec.frames import (
     is_canonical_frame,
     same_value,
 )
-from hdstore.codec.leaves import decode_leaf, join_leaf, leaf_count, split_leaf
+from hdstore.codec.leaves import decode_leaf, join_leaf, leaf_count, leaf_head, split_leaf
 from hdstore.codec.views import (
     MAX_VIEW_BYTES,
     decode_view,
@@ -69,6 +69,7 @@ __all__ = [
     "is_canonical_frame",
     "join_leaf",
     "leaf_count",
+    "leaf_head",
     "normal_view",
     "same_value",
     "split_leaf",

@@ -12,7 +12,7 @@ import msgspec
 from hdstore.errors import DamagedError
 from hdstore.model import Frame
 
-__all__ = ["decode_leaf", "join_leaf", "leaf_count", "split_leaf"]
+__all__ = ["decode_leaf", "join_leaf", "leaf_count", "leaf_head", "split_leaf"]
 
 _raw_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _frames_decoder = msgspec.msgpack.Decoder(list[Frame])
@@ -25,6 +25,11 @@ def _header(count: int) -> bytes:
     if count < 1 << 16:
         return b"\xdc" + count.to_bytes(2, "big")
     return b"\xdd" + count.to_bytes(4, "big")
+
+
+def leaf_head(count: int) -> int:
+    """Returns how many bytes stand before the first frame of a leaf of ``count`` frames, as ``join_leaf`` writes it."""
+    return len(_header(count))
 
 
 def join_leaf(frames: Sequence[bytes]) -> bytes:

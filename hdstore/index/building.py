@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import accumulate, chain, islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from zlib import crc32
 
 import numpy as np
 
+from hdstore.codec import leaf_head, split_leaf
 from hdstore.index.arrays import write_arrays
 from hdstore.index.cells import MetadataGatherer
 from hdstore.index.gathering import (
@@ -82,6 +83,8 @@ class SegmentBuilder:
         self._leaf_starts = array("i", (0,))
         self.frames = 0
         self._bytes = 0
+        self._ends = array("i")
+        self._checks = array("I")
         self._waiting: list[Frame] = []
         self._ids = TextGatherer()
         self._contexts = TextGatherer()
@@ -105,9 +108,13 @@ class SegmentBuilder:
             >= _MAX_CELLS
         )
 
-    def add(self, leaf: str, frames: Sequence[Frame], size: int = 0) -> None:
-        """Adds the frames of a leaf in their order; ``size`` is how many bytes they have there."""
-        self._bytes += size
+    def add(self, leaf: str, frames: Sequence[Frame], data: bytes = b"") -> None:
+        """Adds the frames of a leaf in their order; ``data`` is the leaf, by which single ones are found again."""
+        self._bytes += len(data)
+        if data:
+            raws = split_leaf(data)
+            self._ends.extend(islice(accumulate(map(len, raws), initial=leaf_head(len(raws))), 1, None))
+            self._checks.extend(map(crc32, raws))
         self._leaf_ids += bytes.fromhex(leaf)
         self.frames += len(frames)
         self._leaf_starts.append(self.frames)
@@ -139,6 +146,9 @@ class SegmentBuilder:
             "leaf.id": np.frombuffer(bytes(self._leaf_ids), np.uint8).reshape(-1, 20),
             "leaf.frames": np.frombuffer(self._leaf_starts, np.int32),
         }
+        if len(self._checks) == self.frames:
+            arrays["frame.end"] = np.frombuffer(self._ends, np.int32)
+            arrays["frame.crc"] = np.frombuffer(self._checks, np.uint32)
         arrays |= self._ids.finish("frame.id")
         arrays |= self._contexts.finish("frame.context_id")
         arrays |= self._times.finish("frame.timestamp")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
 
 import numpy as np
 
-from hdstore.codec import decode_frame, decode_leaf, split_leaf
+from hdstore.codec import decode_frame, decode_leaf, leaf_head, split_leaf
 from hdstore.errors import DamagedError
 from hdstore.index.columns import Rows
 from hdstore.index.segment import Segment
@@ -17,7 +21,16 @@ from hdstore.model import Frame
 if TYPE_CHECKING:
     from hdstore.store import Objects
 
-__all__ = ["leaf_id", "read_frames", "read_leaf"]
+__all__ = ["leaf_id", "read_frames", "read_leaf", "read_parts"]
+
+_THREADS = min(4, os.cpu_count() or 1)
+"""Threads that read: what takes longest, inflating and hashing, they can do at once."""
+
+_MANY = 200
+"""Leaves from which on threads are started: each has to look at the packs first, which takes as long as some leaves."""
+
+_AT_ONCE = 8
+"""Leaves that a thread reads for one answer."""
 
 
 def leaf_id(segment: Segment, leaf: int) -> str:
@@ -38,26 +51,95 @@ def read_frames(objects: Objects, segment: Segment, rows: Rows) -> Iterator[Fram
     Raises:
         DamagedError: a leaf is missing, damaged, or holds other frames than the index says.
     """
+    for run in _runs(segment, rows):
+        yield from _read(objects, run)
+
+
+def read_parts(objects: Objects, parts: Iterable[tuple[Segment, Rows]]) -> Iterator[Frame]:
+    """Yields the frames of several segments as ``read_frames`` does, by several threads where there are many leaves.
+
+    No more is read ahead than a few leaves for each thread.
+    """
+    runs = [run for segment, rows in parts for run in _runs(segment, rows)]
+    if len(runs) < _MANY or _THREADS < 2:
+        for run in runs:
+            yield from _read(objects, run)
+        return
+
+    def read(some: Sequence[_Run]) -> list[Frame]:
+        return [frame for run in some for frame in _read(objects, run)]
+
+    pool = ThreadPoolExecutor(_THREADS, "hdstore-read")
+    waiting: deque[Future[list[Frame]]] = deque()
+    try:
+        for begin in range(0, len(runs), _AT_ONCE):
+            waiting.append(pool.submit(read, runs[begin : begin + _AT_ONCE]))
+            if len(waiting) > 2 * _THREADS:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Run(NamedTuple):
+    """Frames that are wanted of one leaf, by their places in it."""
+
+    segment: Segment
+    leaf: int
+    places: list[int]
+
+
+def _runs(segment: Segment, rows: Rows) -> Iterator[_Run]:
     if not len(rows):
         return
     leaves = segment.leaf_of(rows)
     places = (rows - segment.leaf_starts[leaves]).tolist()
     borders = [0, *(np.flatnonzero(np.diff(leaves)) + 1).tolist(), len(places)]
     for begin, end in pairwise(borders):
-        leaf = int(leaves[begin])
-        count = int(segment.leaf_starts[leaf + 1] - segment.leaf_starts[leaf])
-        yield from _frames(read_leaf(objects, segment, leaf), count, places[begin:end], segment)
+        yield _Run(segment, int(leaves[begin]), places[begin:end])
 
 
-def _frames(data: bytes, count: int, places: list[int], segment: Segment) -> list[Frame]:
-    """Returns the frames at these places of a leaf of ``count`` frames; decodes those alone where they are few."""
-    if 2 * len(places) > count:
-        frames = decode_leaf(data)
-        _check(len(frames), count, segment)
-        return [frames[place] for place in places]
-    raws = split_leaf(data)
-    _check(len(raws), count, segment)
-    return [decode_frame(raws[place]) for place in places]
+def _read(objects: Objects, run: _Run) -> list[Frame]:
+    """Returns the frames of a run; decodes those alone where they are few."""
+    segment, leaf, places = run
+    count = int(segment.leaf_starts[leaf + 1] - segment.leaf_starts[leaf])
+    few = 2 * len(places) <= count
+    if few and (found := _read_few(objects, run, count)) is not None:
+        return found
+    data = read_leaf(objects, segment, leaf)
+    if few:
+        raws = split_leaf(data)
+        _check(len(raws), count, segment)
+        return [decode_frame(raws[place]) for place in places]
+    frames = decode_leaf(data)
+    _check(len(frames), count, segment)
+    return [frames[place] for place in places]
+
+
+def _read_few(objects: Objects, run: _Run, count: int) -> list[Frame] | None:
+    """Returns the frames of a run from the beginning of the leaf; None where it has to be read whole.
+
+    Bytes that have the checksum which they had when the leaf was indexed, and verified, need not be verified again.
+    """
+    segment, leaf, places = run
+    if not segment.has("frame.end"):
+        return None
+    first = int(segment.leaf_starts[leaf])
+    ends = segment.array("frame.end")[first : first + count].tolist()
+    checks = segment.array("frame.crc")[first : first + count].tolist()
+    if len(ends) != count:
+        return None
+    data = objects.read_beginning(leaf_id(segment, leaf), ends[max(places)])
+    if data is None:
+        return None
+    found = []
+    for place in places:
+        raw = data[ends[place - 1] if place else leaf_head(count) : ends[place]]
+        if crc32(raw) != checks[place]:
+            return None
+        found.append(decode_frame(raw))
+    return found
 
 
 def _check(held: int, count: int, segment: Segment) -> None:

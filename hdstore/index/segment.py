@@ -48,6 +48,8 @@ class Segment(ArrayFile):
         return (
             self.shape("leaf.id") == (leaves, 20)
             and self.shape("leaf.frames") == (leaves + 1,)
+            and self.shape("frame.end") == self.shape("frame.crc")
+            and self.shape("frame.end") in (None, (frames,))
             and all(self.shape(f"frame.{scope}s") == (frames + 1,) for scope in SCOPES[1:])
             and all(self.shape(f"{scope}.frame") == (self.count(scope),) for scope in SCOPES[1:])
         )

@@ -173,7 +173,7 @@ class Shelf:
                         raise
                     lost.append(oid)
                     continue
-                builder.add(oid, frames, len(data))
+                builder.add(oid, frames, data)
                 if builder.is_full:
                     names.append(self._finish(builder))
                     builder = SegmentBuilder()

@@ -68,6 +68,19 @@ class Objects:
             raise DamagedError(f"The object {oid} must be a {kind}, but it is a {found}.")
         return data
 
+    def read_beginning(self, oid: str, length: int) -> bytes | None:
+        """Returns the first ``length`` bytes of a blob if a pack holds it as it is, else None.
+
+        Nothing of them is verified. They are for a caller that has a checksum of what it looks for, and reads the
+        object where they do not fit, or where there are none.
+        """
+        check_oid(oid)
+        try:
+            reader = self._reader(oid)
+            return None if reader is None else reader.read_beginning(bytes.fromhex(oid), length)
+        except (DamagedError, OSError):
+            return None
+
     def read_any(self, oid: str) -> tuple[str, bytes]:
         """Returns an object's kind and bytes."""
         check_oid(oid)
@@ -112,6 +125,11 @@ class Objects:
             return _inflate_loose(stream.read(found.st_size))
 
     def _read_packed(self, oid: str) -> tuple[str, bytes] | None:
+        reader = self._reader(oid)
+        return None if reader is None else reader.read(bytes.fromhex(oid))
+
+    def _reader(self, oid: str) -> PackReader | None:
+        """Returns the reader of a pack that has the object; None when none has it."""
         handle = self._handle()
         index = handle.presence.find(oid)
         if index is None:
@@ -119,7 +137,7 @@ class Objects:
         reader = handle.readers.get(index)
         if reader is None:
             reader = handle.readers[index] = PackReader(index, self._bases)
-        return reader.read(bytes.fromhex(oid))
+        return reader
 
     def _read_parents(self, oid: str) -> tuple[int, tuple[str, ...]]:
         commit = decode_commit(self.read(oid, "commit"))

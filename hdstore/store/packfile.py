@@ -79,6 +79,49 @@ class PackReader:
         finally:
             os.close(descriptor)
 
+    def read_beginning(self, oid: bytes, length: int) -> bytes | None:
+        """Returns the first bytes of a blob; None when it is not in this pack, or not whole, or shorter.
+
+        It is neither inflated to its end nor verified.
+        """
+        offset = self.index.offset(oid)
+        if offset is None:
+            return None
+        descriptor = os.open(self.index.pack, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            end = os.fstat(descriptor).st_size - _TRAILER
+            if not 12 <= offset < end:
+                raise self._damaged("its index points outside of it")
+            raw = os.pread(descriptor, min(_AT_ONCE, end - offset), offset)
+            number, size, at = _head(raw)
+            if _KINDS.get(number) != "blob" or not 0 < length <= size <= OBJECT_LIMIT:
+                return None
+            return self._inflate_beginning(descriptor, raw[at:], offset + len(raw), end, length)
+        except IndexError:
+            raise self._damaged("an entry is cut short") from None
+        finally:
+            os.close(descriptor)
+
+    def _inflate_beginning(self, descriptor: int, raw: bytes, at: int, end: int, length: int) -> bytes | None:
+        inflate = zlib.decompressobj()
+        parts: list[bytes] = []
+        left = length
+        try:
+            while left:
+                part = inflate.decompress(raw, left)
+                parts.append(part)
+                left -= len(part)
+                raw = inflate.unconsumed_tail
+                if left and not raw:
+                    # What is left has hardly more bytes than it will be inflated to.
+                    raw = os.pread(descriptor, min(max(left, _AT_ONCE), 1 << 16, end - at), at)
+                    at += len(raw)
+                    if not raw or inflate.eof:
+                        return None
+        except zlib.error as error:
+            raise self._damaged(f"an entry can not be inflated ({error})") from error
+        return b"".join(parts)
+
     def _resolve(self, descriptor: int, offset: int) -> tuple[str, bytes]:
         """Returns the object at ``offset``: follows the chain to an object that is stored whole, and goes back."""
         end = os.fstat(descriptor).st_size - _TRAILER

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hdstore.codec import encode_frame, join_leaf
 from hdstore.index import Index, Segment, cells
 from hdstore.index.arrays import _SIZES
-from hdstore.index.building import build_segment
+from hdstore.index.building import SegmentBuilder, build_segment
 from hdstore.model import Annotation, Box, Mask, Preview, SingleFrame, Source
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "format.md"
@@ -39,7 +40,9 @@ def test_every_array_of_a_segment_is_on_the_page(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(cells, "_MAX_PATHS", 1)
     build_segment(tmp_path / "small", [("ab" * 20, FULL)])
     monkeypatch.setattr(cells, "_MAX_PATHS", 10)
-    build_segment(tmp_path / "full", [("ab" * 20, FULL)])
+    builder = SegmentBuilder()
+    builder.add("ab" * 20, FULL, join_leaf([encode_frame(frame) for frame in FULL]))
+    builder.write(tmp_path / "full")
     names = {name for path in ("small", "full") for name in Segment(tmp_path / path).header["arrays"]}
 
     kinds = TEXT.partition("| Kind of column")[2]

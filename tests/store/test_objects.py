@@ -98,6 +98,40 @@ def test_missing_and_mistaken_objects_are_told_apart(objects: Objects) -> None:
     assert not objects.exists(NOTHING)
 
 
+def test_the_beginning_of_a_blob_is_read_from_a_pack(layout: Layout, objects: Objects) -> None:
+    """Of any length that it has, whether it deflates well or not at all; nothing where it must be read whole."""
+    blobs = [b"a", os.urandom(200_000), b"x" * 200_000, b"".join(b"%d" % n for n in range(60_000))]
+    with objects.pack() as writer:
+        oids = [writer.write("blob", data) for data in blobs]
+        tree = writer.write("tree", b"")
+    with objects.loose() as writer:
+        loose = writer.write("blob", b"loose")
+
+    for oid, data in zip(oids, blobs, strict=True):
+        for length in {1, 17, 4000, 65_536, len(data) - 1, len(data)}:
+            if 0 < length <= len(data):
+                assert objects.read_beginning(oid, length) == data[:length]
+        for length in (-1, 0, len(data) + 1, 1 << 40):
+            assert objects.read_beginning(oid, length) is None
+    for oid in (tree, loose, NOTHING):
+        assert objects.read_beginning(oid, 1) is None
+    with pytest.raises(InvalidValueError, match="not an object id"):
+        objects.read_beginning("HEAD", 1)
+
+
+def test_the_beginning_of_a_blob_in_a_pack_that_is_cut_short_is_nothing(
+    layout: Layout, objects: Objects
+) -> None:
+    with objects.pack() as writer:
+        oid = writer.write("blob", os.urandom(5000))
+    (path,) = (layout.objects / "pack").glob("*.pack")
+    whole = path.read_bytes()
+    path.chmod(0o644)
+    for end in range(0, len(whole) - 20, 101):
+        path.write_bytes(whole[:end])
+        assert Objects(layout.hds).read_beginning(oid, 5000) is None
+
+
 @pytest.mark.parametrize("kind", ["loose", "pack"])
 def test_a_changed_byte_is_noticed(layout: Layout, objects: Objects, kind: str) -> None:
     """Reading an object whose file was damaged raises, whatever byte it is."""
