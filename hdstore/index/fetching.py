@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
@@ -21,16 +18,7 @@ from hdstore.model import Frame
 if TYPE_CHECKING:
     from hdstore.store import Objects
 
-__all__ = ["leaf_id", "read_frames", "read_leaf", "read_parts"]
-
-_THREADS = min(4, os.cpu_count() or 1)
-"""Threads that read: what takes longest, inflating and hashing, they can do at once."""
-
-_MANY = 200
-"""Leaves from which on threads are started: each has to look at the packs first, which takes as long as some leaves."""
-
-_AT_ONCE = 8
-"""Leaves that a thread reads for one answer."""
+__all__ = ["leaf_id", "read_frames", "read_leaf"]
 
 
 def leaf_id(segment: Segment, leaf: int) -> str:
@@ -53,33 +41,6 @@ def read_frames(objects: Objects, segment: Segment, rows: Rows) -> Iterator[Fram
     """
     for run in _runs(segment, rows):
         yield from _read(objects, run)
-
-
-def read_parts(objects: Objects, parts: Iterable[tuple[Segment, Rows]]) -> Iterator[Frame]:
-    """Yields the frames of several segments as ``read_frames`` does, by several threads where there are many leaves.
-
-    No more is read ahead than a few leaves for each thread.
-    """
-    runs = [run for segment, rows in parts for run in _runs(segment, rows)]
-    if len(runs) < _MANY or _THREADS < 2:
-        for run in runs:
-            yield from _read(objects, run)
-        return
-
-    def read(some: Sequence[_Run]) -> list[Frame]:
-        return [frame for run in some for frame in _read(objects, run)]
-
-    pool = ThreadPoolExecutor(_THREADS, "hdstore-read")
-    waiting: deque[Future[list[Frame]]] = deque()
-    try:
-        for begin in range(0, len(runs), _AT_ONCE):
-            waiting.append(pool.submit(read, runs[begin : begin + _AT_ONCE]))
-            if len(waiting) > 2 * _THREADS:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 class _Run(NamedTuple):

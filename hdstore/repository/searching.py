@@ -34,9 +34,9 @@ def find(core: Core, text: str, rows: Callable[[], VersionRows], progress: Progr
 
 def read_found(core: Core, found: Found) -> Iterator[Frame]:
     """Streams frames that were found."""
-    from hdstore.index.fetching import read_parts
-
-    return read_parts(core.objects, found.parts)
+    read = reader(core)
+    for segment, rows in found.parts:
+        yield from read(segment, rows)
 
 
 def unknown_fields(text: str, rows: VersionRows) -> list[str]:

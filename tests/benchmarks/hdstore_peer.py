@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import hdstore
 import hdstore.index.fetching  # names are looked up lazily; what the steps need is loaded before the clock runs
 import hdstore.query
 import hdstore.repository
 from hdstore import Annotation, Box, DatasetVersion, Polygon, PutFrame, SingleFrame, Source
-from hdstore.codec import frame_to_builtins
 
 AUTHOR = hdstore.Author("bench", "bench@example.org")
 T0 = 1_600_000_000
@@ -61,12 +60,19 @@ def _native(plain: dict[str, Any]) -> SingleFrame:
     )
 
 
-def _plain(frame: hdstore.Frame) -> dict[str, Any]:
-    """Returns a frame as plain dicts, under the workload's names."""
-    plain = frame_to_builtins(frame)
-    plain["rois"] = plain.pop("annotations", [])
-    plain["meta"] = plain.pop("metadata", {})
-    return plain
+class Seen:
+    """A frame, whole and decoded, under the workload's names."""
+
+    _NAMES: ClassVar = {"rois": "annotations", "meta": "metadata"}
+
+    def __init__(self, frame: hdstore.Frame) -> None:
+        self.frame = frame
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self.frame, self._NAMES.get(name, name))
+
+    def __contains__(self, name: str) -> bool:
+        return hasattr(self.frame, self._NAMES.get(name, name))
 
 
 def _open(place: Place) -> hdstore.Repository:
@@ -99,14 +105,14 @@ def count(place: Place) -> int:
     return _version(place, "v1").count(HIT)
 
 
-def filter(place: Place) -> list[dict[str, Any]]:
+def filter(place: Place) -> list[Seen]:
     """Returns those of them taken in rain within a range of time, whole."""
-    return [_plain(frame) for frame in _version(place, "v1").query(FULL)]
+    return [Seen(frame) for frame in _version(place, "v1").query(FULL)]
 
 
-def get(place: Place, frame_id: str) -> dict[str, Any]:
+def get(place: Place, frame_id: str) -> Seen:
     """Returns one frame."""
-    return _plain(_version(place, "v1").frame(frame_id))
+    return Seen(_version(place, "v1").frame(frame_id))
 
 
 def iterate(place: Place) -> int:

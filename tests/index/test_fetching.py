@@ -1,12 +1,11 @@
-"""Frames by their rows: few of a leaf without the rest of it, and many by several threads."""
+"""Frames by their rows: few of a leaf without the rest of it."""
 
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,8 @@ from hypothesis import strategies as st
 from hdstore.codec import encode_frame, split_leaf
 from hdstore.errors import DamagedError
 from hdstore.ids import frame_key
-from hdstore.index import Index, Rows, Segment, VersionRows, fetching
-from hdstore.index.fetching import leaf_id, read_frames, read_leaf, read_parts
+from hdstore.index import Index, Segment, VersionRows, fetching
+from hdstore.index.fetching import leaf_id, read_frames, read_leaf
 from hdstore.model import Frame, SingleFrame
 from hdstore.store import Layout, MemoryChanges, Objects, update_trie
 from hdstore.store.presence import PackIndex
@@ -173,61 +172,3 @@ def test_leaves_that_are_differences_from_others_are_read_whole(layout: Layout, 
         rows = rows if part.live is None else rows[part.live[rows]]
         assert [*read_frames(objects, part.segment, rows)] == [frame_of(part.segment, row) for row in rows]
     assert objects.whole
-
-
-# Threads
-
-
-def everything(rows: VersionRows) -> list[tuple[Segment, Rows]]:
-    return [
-        (part.segment, np.arange(0, part.segment.count("frame"), 3, dtype=np.int32)) for part in rows.parts
-    ]
-
-
-@pytest.mark.parametrize("threads", [1, 2, 4])
-def test_several_threads_give_the_frames_in_their_order(
-    objects: Objects, many: VersionRows, monkeypatch: pytest.MonkeyPatch, threads: int
-) -> None:
-    monkeypatch.setattr(fetching, "_THREADS", threads)
-    monkeypatch.setattr(fetching, "_MANY", 2)
-    monkeypatch.setattr(fetching, "_AT_ONCE", 1)
-    parts = everything(many)
-
-    found = [*read_parts(objects, parts)]
-
-    assert found == [frame_of(segment, row) for segment, rows in parts for row in rows]
-    assert threading.active_count() == 1
-
-
-def test_whoever_stops_reading_leaves_no_thread_behind(
-    objects: Objects, many: VersionRows, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fetching, "_THREADS", 2)
-    monkeypatch.setattr(fetching, "_MANY", 2)
-    reading = read_parts(objects, everything(many))
-    next(reading)
-
-    reading.close()  # type: ignore[attr-defined]
-
-    assert threading.active_count() == 1
-
-
-def test_a_leaf_that_is_missing_ends_the_reading_where_it_stands(
-    layout: Layout, many: VersionRows, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What stands before it was given; no thread is left."""
-    monkeypatch.setattr(fetching, "_THREADS", 2)
-    monkeypatch.setattr(fetching, "_MANY", 2)
-    monkeypatch.setattr(fetching, "_AT_ONCE", 1)
-    segment = many.parts[0].segment
-    segment._arrays["leaf.id"] = segment.leaf_ids.copy()
-    segment._arrays["leaf.id"][3] = 0
-    del segment.__dict__["leaf_ids"]
-    wanted = everything(many)[0][1]
-    before = wanted[wanted < segment.leaf_starts[3]]
-    reading = read_parts(Objects(layout.hds), everything(many))
-
-    assert [*islice(reading, len(before))] == [frame_of(segment, row) for row in before]
-    with pytest.raises(DamagedError, match="missing"):
-        next(reading)
-    assert threading.active_count() == 1
