@@ -41,7 +41,7 @@ from hdstore.model import (
 
 __all__ = ["MAX_FRAMES", "TYPE_NAMES", "SegmentBuilder", "build_segment"]
 
-MAX_FRAMES = 1 << 17
+MAX_FRAMES = 1 << 15
 """Frames of one segment: enough that a pass over its arrays is worth its start, few enough to gather in memory."""
 
 _MAX_BYTES = 1 << 29
@@ -174,6 +174,9 @@ class SegmentBuilder:
         write_arrays(path, arrays, header)
 
 
+_fields = attrgetter("id", "labels", "sources", "confidence", "object_id", "geometry")
+
+
 class _Annotations:
     """The columns of annotations."""
 
@@ -193,12 +196,14 @@ class _Annotations:
         """Adds the annotations of the next frames."""
         self._counts.extend(map(len, several))
         found = [*chain.from_iterable(several)]
-        geometries = [annotation.geometry for annotation in found]
-        self._ids.extend([crc32(annotation.id.encode()) for annotation in found])
-        self._labels.extend([annotation.labels for annotation in found])
-        self._sources.extend([annotation.sources for annotation in found])
-        self._confidence.extend([annotation.confidence for annotation in found])
-        self._object_id.extend([annotation.object_id for annotation in found])
+        if not found:
+            return
+        ids, labels, sources, confidences, objects, geometries = zip(*map(_fields, found), strict=True)
+        self._ids.extend(map(crc32, map(str.encode, ids)))
+        self._labels.extend(labels)
+        self._sources.extend(sources)
+        self._confidence.extend(confidences)
+        self._object_id.extend(objects)
         self._type.extend(map(_type_name, map(type, geometries)))
         self._outlines.extend(geometries)
         _add_metadata(self.metadata, self.count, found)

@@ -237,7 +237,7 @@ def test_rows_are_right_after_any_history(examples: int) -> None:
     """Adding, editing, removing, branching, with merges of small segments, two handles, compaction and loss between."""
 
     @settings(max_examples=examples)
-    @given(histories, st.sampled_from([1, 3, 48]), st.sampled_from([40, 1 << 17]))
+    @given(histories, st.sampled_from([1, 3, 48]), st.sampled_from([40, 1 << 15]))
     def check(history: list[tuple[object, ...]], many: int, most: int) -> None:
         with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
             patch.setattr(index_module, "_MANY", many)
@@ -290,7 +290,7 @@ def test_a_version_of_many_medium_segments_gets_few(tmp_path: Path, monkeypatch:
     world.check(1, near=False)
     before = world.index.status()
     assert before.segments > 5
-    monkeypatch.setattr(building, "MAX_FRAMES", 1 << 17)
+    monkeypatch.setattr(building, "MAX_FRAMES", 1 << 15)
     monkeypatch.setattr(index_module, "_MANY", 4)
     world.write(1, {"f0": SingleFrame(id="f0", metadata={"n": -1})})
     world.check(2, near=True)
