@@ -91,6 +91,7 @@ def test_few_frames_are_read_without_the_rest_of_their_leaf(layout: Layout, many
 
 
 def test_most_frames_of_a_leaf_are_read_by_reading_it(layout: Layout, many: VersionRows) -> None:
+    """What is asked for comes, whichever way is taken."""
     objects = Counted(layout.hds)
     segment = many.parts[0].segment
     rows = next(iter(leaves_of(segment)))
@@ -147,6 +148,7 @@ def test_what_does_not_have_its_checksum_is_read_whole(layout: Layout, many: Ver
 def test_leaves_that_git_wrote_as_files_are_read_whole(
     layout: Layout, make_index: Callable[[], Index], put: Put
 ) -> None:
+    """What is asked for comes, whichever way is taken."""
     [part] = make_index().rows(put(FRAMES[:40])).parts
     objects = Counted(layout.hds)
 
