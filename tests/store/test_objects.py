@@ -122,6 +122,7 @@ def test_the_beginning_of_a_blob_is_read_from_a_pack(layout: Layout, objects: Ob
 def test_the_beginning_of_a_blob_in_a_pack_that_is_cut_short_is_nothing(
     layout: Layout, objects: Objects
 ) -> None:
+    """Nothing comes that may be wrong."""
     with objects.pack() as writer:
         oid = writer.write("blob", os.urandom(5000))
     (path,) = (layout.objects / "pack").glob("*.pack")
