@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
 import stat
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hdstore.codec import decode_leaf
@@ -21,6 +23,18 @@ from hdstore.store import Objects, files
 __all__ = ["Shelf"]
 
 _log = logging.getLogger(__name__)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Puts off the search for cycles: frames have none, and each search goes through all that was gathered."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Shelf:
@@ -159,6 +173,10 @@ class Shelf:
         Raises:
             DamagedError: a leaf can not be read.
         """
+        with _no_collection():
+            return self._build(leaves, progress, lost)
+
+    def _build(self, leaves: list[str], progress: Progress | None, lost: list[str] | None) -> list[str]:
         names: list[str] = []
         builder = SegmentBuilder()
         try:
