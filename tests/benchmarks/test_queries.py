@@ -20,7 +20,7 @@ import pytest
 import hdstore
 from hdstore import DatasetVersion, PutFrame, Repository, SingleFrame
 
-duckdb = pytest.importorskip("duckdb", reason="DuckDB is the measure: pip install 'hdstore[benchmark]'")
+duckdb = pytest.importorskip("duckdb", reason="DuckDB is the measure: pip install 'hdstore[dev]'")
 
 pytestmark = [
     pytest.mark.benchmark,
