@@ -131,7 +131,7 @@ class SegmentBuilder:
         self._times.extend([frame.time for frame in frames])
         self._annotations.extend([frame.annotations for frame in frames])
         self._sources.extend([frame.sources for frame in frames])
-        _add_metadata(self._metadata, begin, frames)
+        _add_metadata(self._metadata, begin, [frame.metadata for frame in frames])
         for row, frame in enumerate(frames, begin):
             if frame.blob:
                 self._blobs.append(row)
@@ -174,7 +174,7 @@ class SegmentBuilder:
         write_arrays(path, arrays, header)
 
 
-_fields = attrgetter("id", "labels", "sources", "confidence", "object_id", "geometry")
+_fields = attrgetter("id", "labels", "sources", "confidence", "object_id", "geometry", "metadata")
 
 
 class _Annotations:
@@ -198,7 +198,9 @@ class _Annotations:
         found = [*chain.from_iterable(several)]
         if not found:
             return
-        ids, labels, sources, confidences, objects, geometries = zip(*map(_fields, found), strict=True)
+        ids, labels, sources, confidences, objects, geometries, metadata = zip(
+            *map(_fields, found), strict=True
+        )
         self._ids.extend(map(crc32, map(str.encode, ids)))
         self._labels.extend(labels)
         self._sources.extend(sources)
@@ -206,7 +208,7 @@ class _Annotations:
         self._object_id.extend(objects)
         self._type.extend(map(_type_name, map(type, geometries)))
         self._outlines.extend(geometries)
-        _add_metadata(self.metadata, self.count, found)
+        _add_metadata(self.metadata, self.count, metadata)
         self.count += len(found)
 
     def finish(self) -> tuple[Arrays, list[tuple[str, ...]], list[str]]:
@@ -231,6 +233,7 @@ class _Sources:
 
     _TEXTS = ("id", "uri", "content_type", "hash")
     _NUMBERS = ("width", "height", "size", "timestamp")
+    _fields = attrgetter(*_TEXTS, *_NUMBERS, "masks", "preview", "metadata")
 
     def __init__(self) -> None:
         self.count = 0
@@ -245,16 +248,16 @@ class _Sources:
         """Adds the sources of the next frames."""
         self._counts.extend(map(len, several))
         found = [*chain.from_iterable(several)]
-        for name, texts in self._texts.items():
-            texts.extend(map(attrgetter(name), found))
-        for name, numbers in self._numbers.items():
-            numbers.extend(map(attrgetter(name), found))
-        for row, source in enumerate(found, self.count):
-            if source.masks:
-                self._masks.append(row)
-            if source.preview is not None:
-                self._previews.append(row)
-        _add_metadata(self.metadata, self.count, found)
+        if not found:
+            return
+        *columns, masks, previews, metadata = zip(*map(self._fields, found), strict=True)
+        for texts, strings in zip(self._texts.values(), columns, strict=False):
+            texts.extend(strings)
+        for numbers, values in zip(self._numbers.values(), columns[len(self._texts) :], strict=True):
+            numbers.extend(values)
+        self._masks += [row for row, value in enumerate(masks, self.count) if value]
+        self._previews += [row for row, value in enumerate(previews, self.count) if value is not None]
+        _add_metadata(self.metadata, self.count, metadata)
         self.count += len(found)
 
     def finish(self) -> tuple[Arrays, list[tuple[str, ...]]]:
@@ -271,13 +274,11 @@ class _Sources:
         return arrays | found, paths
 
 
-def _add_metadata(
-    gatherer: MetadataGatherer, begin: int, found: Sequence[Frame] | Sequence[Annotation] | Sequence[Source]
-) -> None:
+def _add_metadata(gatherer: MetadataGatherer, begin: int, several: Sequence[dict[str, Any]]) -> None:
     """Adds the metadata of those that have any; the first one is owner ``begin``."""
-    owners = [owner for owner, one in enumerate(found, begin) if one.metadata]
+    owners = [owner for owner, metadata in enumerate(several, begin) if metadata]
     if owners:
-        gatherer.extend(owners, [one.metadata for one in found if one.metadata])
+        gatherer.extend(owners, [metadata for metadata in several if metadata])
 
 
 def _offsets(scope: str, counts: array[int]) -> Arrays:
