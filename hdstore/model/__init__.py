@@ -5,6 +5,7 @@ from __future__ import annotations
 from hdstore.model.annotation import Annotation, Metadata
 from hdstore.model.catalog import DatasetDocument, VersionRecord
 from hdstore.model.change import replace
+from hdstore.model.conflict import Conflict, ConflictSide
 from hdstore.model.edit import (
     AddAnnotation,
     Changes,
@@ -76,6 +77,8 @@ __all__ = [
     "Changes",
     "Clip",
     "Commit",
+    "Conflict",
+    "ConflictSide",
     "DatasetDocument",
     "Edit",
     "Ellipse",

@@ -16,13 +16,16 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
 class VersionRecord(_Document, frozen=True, kw_only=True):
     """What people call a version and say of it; a deleted one stays as a tombstone, so that a pull revives nothing.
 
-    ``continued_by`` is the id of the draft that goes on from a snapshot.
+    ``continued_by`` is the id of the draft that goes on from a snapshot. ``last`` names, once it is deleted, what its
+    ref pointed to here and at the remotes: work that is not among it, or before it, was not seen by who deleted it, and
+    is not dropped.
     """
 
     archived: bool = False
     continued_by: str = ""
     deleted: bool = False
     description: str = ""
+    last: tuple[str, ...] = ()
     name: str
     tags: tuple[str, ...] = ()
 

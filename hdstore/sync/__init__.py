@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from hdstore.sync.remotes import INCOMING_REF, Remotes, SyncReport, clone_into
-from hdstore.sync.urls import place_of
+from hdstore.sync.urls import Place, parse_place
 
-__all__ = ["INCOMING_REF", "Remotes", "SyncReport", "clone_into", "place_of"]
+__all__ = ["INCOMING_REF", "Place", "Remotes", "SyncReport", "clone_into", "parse_place"]

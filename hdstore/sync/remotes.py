@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from hdstore.errors import (
     AlreadyExistsError,
@@ -38,7 +39,7 @@ from hdstore.store import (
     run_git,
 )
 from hdstore.sync.planning import CATALOG, Plan, plan
-from hdstore.sync.urls import check_remote_name, place_of
+from hdstore.sync.urls import check_remote_name, parse_place
 
 __all__ = ["INCOMING_REF", "Remotes", "SyncReport", "clone_into"]
 
@@ -87,7 +88,7 @@ class Remotes:
         check_remote_name(name)
         if name in self.list():
             raise AlreadyExistsError(f"There is a remote {name!r} already; remove it or choose another name.")
-        self._config.change({f"remote.{name}.url": str(place_of(url))})
+        self._config.change({f"remote.{name}.url": str(_folder_of(url))})
 
     def remove(self, name: str) -> None:
         """Forgets a remote and what was last seen of it."""
@@ -114,7 +115,7 @@ class Remotes:
         return _refs_of(self._layout, self._refs)
 
     def _remote_layout(self, remote: str) -> Layout:
-        place = place_of(self._url(remote))
+        place = _folder_of(self._url(remote))
         layout = Layout(place)
         if not layout.exists:
             raise RemoteError(f"There is no repository in {place}, which the remote {remote!r} names.")
@@ -152,7 +153,7 @@ class Remotes:
 
     def push(self, remote: str, media: Media, *, progress: Progress | None = None) -> SyncReport:
         """Moves the remote forward to what this repository has; an empty folder becomes a repository."""
-        place = place_of(self._url(remote))
+        place = _folder_of(self._url(remote))
         layout = Layout(place)
         if not layout.exists:
             _begin(layout)
@@ -291,6 +292,15 @@ class Remotes:
         return describe
 
 
+def _folder_of(url: str) -> Path:
+    place = parse_place(url)
+    if place.folder is None:
+        raise RemoteError(
+            f"{url!r} is not a folder of this machine; only paths and file:// can be reached so far."
+        )
+    return place.folder
+
+
 def _refs_of(layout: Layout, refs: Refs | None = None) -> dict[str, str]:
     """Returns drafts, catalog and published versions of a repository, without the first part of their names."""
     refs = refs or Refs(layout.hds)
@@ -373,7 +383,7 @@ def clone_into(url: str, layout: Layout, *, progress: Progress | None = None) ->
 
     It is made beside its place and moved there when it is whole, so a clone that was killed can be repeated.
     """
-    place = place_of(url)
+    place = _folder_of(url)
     if not Layout(place).exists:
         raise RemoteError(f"There is no repository in {place} to clone.")
     folder = layout.folder

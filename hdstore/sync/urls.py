@@ -1,17 +1,42 @@
-"""What a remote's URL names: for now, a repository in a folder of this machine."""
+"""What a remote's URL names: a folder of this machine, or a place that ssh, https or git's own protocol reaches."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from hdstore.errors import InvalidValueError, RemoteError
 
-__all__ = ["check_remote_name", "place_of"]
+__all__ = ["Place", "check_remote_name", "parse_place"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_SCP = re.compile(r"(?:([^@/:]+)@)?(\[[^\]/]+\]|[^/:@]+):(.+)", re.DOTALL)
+"""``[user@]host:path``, as git and scp write it; a drive letter or a path with a colon behind a slash is none."""
+_SCHEMES = ("ssh", "https", "http", "git")
+_WORD = re.compile(r"[A-Za-z0-9._~%+=-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a remote lies.
+
+    ``scheme`` is "path" (then ``folder`` is absolute), "ssh", "https", "http" or "git". ``path`` is what the other
+    machine calls the place; one that begins with "~" or without a slash begins at the user's home there.
+    """
+
+    scheme: str
+    url: str
+    folder: Path | None = None
+    host: str = ""
+    path: str = ""
+    port: int | None = None
+    user: str = ""
+
+    def __str__(self) -> str:
+        return self.url
 
 
 def check_remote_name(name: str) -> None:
@@ -22,20 +47,66 @@ def check_remote_name(name: str) -> None:
         )
 
 
-def place_of(url: str) -> Path:
-    """Returns the folder that a path or a ``file://`` URL names; raises RemoteError for what is no folder here."""
-    if not url or url.startswith("-") or "\0" in url or "\n" in url:
+def parse_place(url: str) -> Place:
+    """Returns the place that a path or URL names.
+
+    Raises RemoteError for what names none, for schemes that would run programs (``ext::``), and for what a program
+    could take for an option.
+    """
+    if not url or url.startswith("-") or any(ord(c) < 32 or ord(c) == 127 for c in url):
         raise RemoteError(f"{url!r} is not the URL of a repository.")
     if url.startswith("file://"):
+        return _path(url, _file_path(url))
+    scheme = _SCHEME.match(url)
+    if scheme and url[scheme.end() :].startswith("//"):
+        return _from_url(url, scheme[1].lower())
+    if url[: url.find("/") if "/" in url else None].find("::") >= 0:
+        raise RemoteError(f"{url!r} would run a helper program, which hdstore does not do; say ssh or https.")
+    scp = _SCP.fullmatch(url)
+    if scp and not Path(url).exists():
+        user, host, path = scp[1] or "", scp[2].strip("[]"), scp[3]
+        _check_words(url, host, user)
+        return Place(scheme="ssh", url=url, host=host, user=user, path=path.removeprefix("/~/"))
+    return _path(url, url)
+
+
+def _path(url: str, path: str) -> Place:
+    folder = Path(path).absolute()
+    return Place(scheme="path", url=str(folder), folder=folder)
+
+
+def _file_path(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise RemoteError(f"{url!r} names a folder of another machine; say a path of this one, or ssh.")
+    path = unquote(parts.path)
+    if not path or "\0" in path:
+        raise RemoteError(f"{url!r} names no folder; say file:// and an absolute path.")
+    return path
+
+
+def _from_url(url: str, scheme: str) -> Place:
+    if scheme not in _SCHEMES:
+        raise RemoteError(f"{url!r} can not be reached: hdstore knows paths, file, {', '.join(_SCHEMES)}.")
+    try:
         parts = urlsplit(url)
-        if parts.netloc not in ("", "localhost"):
-            raise RemoteError(f"{url!r} names a folder of another machine; say a path of this one.")
-        path = unquote(parts.path)
-        if not path or "\0" in path:
-            raise RemoteError(f"{url!r} names no folder; say file:// and an absolute path.")
-        return Path(path)
-    if _SCHEME.match(url) or re.match(r"[^/]+@[^/]+:", url):
-        raise RemoteError(
-            f"{url!r} is not a folder of this machine; only paths and file:// can be reached so far."
-        )
-    return Path(url).absolute()
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise RemoteError(f"{url!r} is not a URL: {error}.") from error
+    path = unquote(parts.path)
+    user = unquote(parts.username or "")
+    if not path.strip("/") or "\0" in path:
+        raise RemoteError(f"{url!r} names no repository; a path goes behind the host.")
+    _check_words(url, host, user)
+    if scheme == "ssh":
+        path = path.removeprefix("/") if path.startswith("/~") else path
+    return Place(scheme=scheme, url=url, host=host, port=port, user=user, path=path)
+
+
+def _check_words(url: str, host: str, user: str) -> None:
+    """Refuses hosts and users that a program could take for options."""
+    is_address = ":" in host and re.fullmatch(r"[0-9A-Fa-f:.%a-z]+", host)
+    if (not is_address and not _WORD.fullmatch(host)) or host.startswith("-"):
+        raise RemoteError(f"{url!r} has no host that could be reached.")
+    if user.startswith("-") or any(c in user for c in " '\"\\`$;|&<>"):
+        raise RemoteError(f"{url!r} names a user that can not be one.")

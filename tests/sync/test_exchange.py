@@ -290,9 +290,9 @@ def test_kept_media_travel_and_are_verified(
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("ext::sh -c touch% /tmp/pwned", "not a folder of this machine"),
+        ("ext::sh -c touch% /tmp/pwned", "would run a helper program"),
         ("-oProxyCommand=touch /tmp/pwned", "not the URL of a repository"),
-        ("ssh://-oProxyCommand=x/y", "not a folder of this machine"),
+        ("ssh://-oProxyCommand=x/y", "no host"),
         ("git@host:path", "not a folder of this machine"),
         ("https://example.org/a.git", "not a folder of this machine"),
         ("file://other.example.org/a", "another machine"),

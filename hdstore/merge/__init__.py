@@ -1,0 +1,1 @@
+"""Three-way merge of frames, versions and catalogs: field by field, annotation by annotation."""
