@@ -26,6 +26,7 @@ from hdstore.store.objects import Objects, Writer
 from hdstore.store.packing import maybe_pack_in_background
 from hdstore.store.refs import Refs, RefUpdate
 from hdstore.store.safety import check as check_layout
+from hdstore.store.threeway import ThreeWay, changed_by_second
 from hdstore.store.trie import ROOT_LEAF, Trie, fits
 from hdstore.store.trie import update as update_trie
 from hdstore.store.verify import Damage, verify_files
@@ -49,8 +50,10 @@ __all__ = [
     "Objects",
     "RefUpdate",
     "Refs",
+    "ThreeWay",
     "Trie",
     "Writer",
+    "changed_by_second",
     "check_layout",
     "decode_commit",
     "decode_tag",

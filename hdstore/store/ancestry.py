@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 
 __all__ = ["Ancestry"]
@@ -36,24 +36,43 @@ class Ancestry:
                     heappush(waiting, (-self._commit(parent)[0], parent))
         return False
 
-    def merge_base(self, a: str, b: str) -> str | None:
-        """Returns a best common ancestor of two commits, or None when they have none."""
-        ours = self._with_ancestors(a)
-        bases: list[str] = []
+    def merge_bases(self, a: str, b: str) -> list[str]:
+        """Returns all best common ancestors of two commits, in the order of time, then of id; none: an empty list.
+
+        Best are those that no other common ancestor was made from. The clocks are not trusted to end the search.
+        """
+        ours = self._with_ancestors((a,))
+        common: list[str] = []
         waiting, seen = [b], {b}
         while waiting:
             oid = waiting.pop()
             if oid in ours:
-                bases.append(oid)
+                common.append(oid)
                 continue
             new = [parent for parent in self._commit(oid)[1] if parent not in seen]
             seen.update(new)
             waiting += new
-        best = [base for base in bases if not any(base != o and self.is_ancestor(base, o) for o in bases)]
-        return max(best, key=lambda oid: (self._commit(oid)[0], oid), default=None)
+        if len(common) > 1:
+            before = self._with_ancestors(parent for oid in common for parent in self._commit(oid)[1])
+            common = [oid for oid in common if oid not in before]
+        return sorted(common, key=lambda oid: (self._commit(oid)[0], oid))
 
-    def _with_ancestors(self, oid: str) -> set[str]:
-        waiting, seen = [oid], {oid}
+    def exclusive(self, tip: str, other: str) -> Iterator[str]:
+        """Streams the commits that led to ``tip`` and not to ``other``."""
+        theirs = self._with_ancestors((other,))
+        waiting, seen = [tip], {tip}
+        while waiting:
+            oid = waiting.pop()
+            if oid in theirs:
+                continue
+            yield oid
+            new = [parent for parent in self._commit(oid)[1] if parent not in seen]
+            seen.update(new)
+            waiting += new
+
+    def _with_ancestors(self, oids: Iterable[str]) -> set[str]:
+        seen = set(oids)
+        waiting = [*seen]
         while waiting:
             new = [parent for parent in self._commit(waiting.pop())[1] if parent not in seen]
             seen.update(new)

@@ -187,9 +187,13 @@ class Objects:
             presence.refresh()
             yield presence
 
-    def merge_base(self, a: str, b: str) -> str | None:
-        """Returns a best common ancestor of two commits, or None when they have none."""
-        return self._ancestry.merge_base(a, b)
+    def merge_bases(self, a: str, b: str) -> list[str]:
+        """Returns all best common ancestors of two commits, in the order of time, then of id."""
+        return self._ancestry.merge_bases(a, b)
+
+    def exclusive(self, tip: str, other: str) -> Iterator[str]:
+        """Streams the commits that led to ``tip`` and not to ``other``."""
+        return self._ancestry.exclusive(tip, other)
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Says whether ``descendant`` is ``ancestor`` or was made from it."""

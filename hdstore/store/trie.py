@@ -21,21 +21,33 @@ from hdstore.store.gitobjects import BLOB_MODE, TREE_MODE, Entry, decode_tree, e
 from hdstore.store.objects import Objects, Writer
 
 __all__ = [
+    "KEY_BITS",
+    "LEVEL_BITS",
     "MAX_LEAF_BYTES",
     "MAX_LEAF_FRAMES",
     "ROOT_LEAF",
+    "Group",
     "Item",
+    "Items",
+    "Leaf",
+    "Split",
+    "Subtree",
     "Trie",
+    "check_once",
+    "children",
     "fits",
+    "halves",
+    "items_of",
+    "read_entries",
     "update",
 ]
 
 MAX_LEAF_FRAMES = 32
 MAX_LEAF_BYTES = 256 * 1024
 ROOT_LEAF = "root"
-_BITS = 4
+LEVEL_BITS = 4
 """Bits of a key that one git tree spans."""
-_KEY_BITS = 256
+KEY_BITS = 256
 
 Item: TypeAlias = tuple[bytes, bytes]
 """A frame in a leaf: its key and its encoded bytes."""
@@ -59,27 +71,35 @@ def items_of(leaf: bytes) -> list[Item]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Leaf:
+class Leaf:
+    """A stored leaf."""
+
     oid: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Items:
+class Items:
+    """Frames in memory, in the order of their keys, and their bytes in all."""
+
     items: list[Item]
     size: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Split:
+class Split:
+    """A group that is split inside its git tree."""
+
     entries: Entries
 
 
 @dataclass(frozen=True, slots=True)
-class _Subtree:
+class Subtree:
+    """A stored git tree; it stands only where the tree above ends."""
+
     oid: str
 
 
-_Group: TypeAlias = _Leaf | _Items | _Split | _Subtree | None
+Group: TypeAlias = Leaf | Items | Split | Subtree | None
 
 OnChange: TypeAlias = Callable[[bytes, bytes | None, bytes | None], None]
 """Called with key, old bytes and new bytes for every change, also where both are equal."""
@@ -104,46 +124,46 @@ class _Update:
         self._on_change = on_change
 
     def run(self, base: str | None, changes: ChangeSource) -> str:
-        entries = _read_entries(self._objects, base) if base else {}
+        entries = read_entries(self._objects, base) if base else {}
         if not len(changes) and base:
             return base
-        group: _Group
+        group: Group
         if ROOT_LEAF in entries:
-            group = _Leaf(entries[ROOT_LEAF][1])
+            group = Leaf(entries[ROOT_LEAF][1])
         else:
-            group = _Split(entries) if entries else None
+            group = Split(entries) if entries else None
         result = self._node(0, "", group, changes)
         if result is None:
             return self._write_tree({})
-        if isinstance(result, _Split):
+        if isinstance(result, Split):
             return self._write_tree(result.entries)
         return self._write_tree({ROOT_LEAF: self._leaf_entry(result)})
 
-    def _node(self, depth: int, bits: str, group: _Group, changes: ChangeSource) -> _Group:
+    def _node(self, depth: int, bits: str, group: Group, changes: ChangeSource) -> Group:
         """Returns what the group of prefix ``depth`` bits becomes; ``bits`` is the part inside the current git tree."""
         if not len(changes):
-            if isinstance(group, _Items):
+            if isinstance(group, Items):
                 return self._build(depth, bits, group.items, group.size)
             return group
-        if isinstance(group, _Subtree):
-            _check_level(depth // _BITS)
-            group = _Split(_read_entries(self._objects, group.oid))
+        if isinstance(group, Subtree):
+            check_level(depth // LEVEL_BITS)
+            group = Split(read_entries(self._objects, group.oid))
             return self._level(depth, group, changes)
-        if len(bits) == _BITS and not (isinstance(group, _Leaf | _Items) or group is None):
+        if len(bits) == LEVEL_BITS and not (isinstance(group, Leaf | Items) or group is None):
             raise DamagedError("A tree of frames names more than four bits.")
         loaded = changes.load()
-        left: _Group
-        right: _Group
-        if group is None or isinstance(group, _Leaf | _Items):
+        left: Group
+        right: Group
+        if group is None or isinstance(group, Leaf | Items):
             items = self._load(group)
             if loaded is not None:
                 merged = self._merge(items, loaded)
                 return self._build(depth, bits, merged, _size(merged))
-            if len(bits) == _BITS:
-                return self._level(depth, _Items(items, _size(items)) if items else None, changes)
-            left, right = _halves(items, depth)
+            if len(bits) == LEVEL_BITS:
+                return self._level(depth, Items(items, _size(items)) if items else None, changes)
+            left, right = halves(items, depth)
         else:
-            left, right = _children(group.entries, bits)
+            left, right = children(group.entries, bits)
         zero, one = (changes if loaded is None else loaded).split(depth)
         return self._join(
             bits,
@@ -151,31 +171,31 @@ class _Update:
             self._node(depth + 1, bits + "1", right, one),
         )
 
-    def _level(self, depth: int, group: _Group, changes: ChangeSource) -> _Group:
+    def _level(self, depth: int, group: Group, changes: ChangeSource) -> Group:
         """Works on the group that begins a new git tree; a split result becomes that tree."""
         result = self._node(depth, "", group, changes)
-        return _Subtree(self._write_tree(result.entries)) if isinstance(result, _Split) else result
+        return Subtree(self._write_tree(result.entries)) if isinstance(result, Split) else result
 
-    def _build(self, depth: int, bits: str, items: list[Item], size: int) -> _Group:
+    def _build(self, depth: int, bits: str, items: list[Item], size: int) -> Group:
         """Returns the group of these frames, written as far as it does not fit one leaf."""
         if not items:
             return None
         if fits(len(items), size):
-            return _Items(items, size)
-        if depth >= _KEY_BITS:
+            return Items(items, size)
+        if depth >= KEY_BITS:
             raise DamagedError("Two frames have the same key.")
-        if len(bits) == _BITS:
+        if len(bits) == LEVEL_BITS:
             split = self._build(depth, "", items, size)
-            assert isinstance(split, _Split)
-            return _Subtree(self._write_tree(split.entries))
-        left, right = _halves(items, depth)
+            assert isinstance(split, Split)
+            return Subtree(self._write_tree(split.entries))
+        left, right = halves(items, depth)
         return self._join(
             bits,
             self._build(depth + 1, bits + "0", left.items, left.size) if left else None,
             self._build(depth + 1, bits + "1", right.items, right.size) if right else None,
         )
 
-    def _join(self, bits: str, left: _Group, right: _Group) -> _Group:
+    def _join(self, bits: str, left: Group, right: Group) -> Group:
         """Returns the group of two halves: one leaf where both fit together, else their entries."""
         if left is None and right is None:
             return None
@@ -184,17 +204,17 @@ class _Update:
             return whole
         entries: Entries = {}
         for half, name in ((left, bits + "0"), (right, bits + "1")):
-            if isinstance(half, _Split):
+            if isinstance(half, Split):
                 entries.update(half.entries)
-            elif isinstance(half, _Subtree):
+            elif isinstance(half, Subtree):
                 entries[name] = (TREE_MODE, half.oid)
             elif half is not None:
                 entries[name] = self._leaf_entry(half)
-        return _Split(entries)
+        return Split(entries)
 
-    def _collapse(self, left: _Group, right: _Group) -> _Group:
+    def _collapse(self, left: Group, right: Group) -> Group:
         """Returns both halves as one leaf if they fit, else None; a stored leaf is read only where it decides."""
-        if isinstance(left, _Split | _Subtree) or isinstance(right, _Split | _Subtree):
+        if isinstance(left, Split | Subtree) or isinstance(right, Split | Subtree):
             return None
         if left is None:
             return right
@@ -202,7 +222,7 @@ class _Update:
             return left
         count = size = 0
         for half in (left, right):
-            if isinstance(half, _Items):
+            if isinstance(half, Items):
                 count += len(half.items)
                 size += half.size
             else:
@@ -215,7 +235,7 @@ class _Update:
             return None
         items = self._load(left) + self._load(right)
         size = _size(items)
-        return _Items(items, size) if fits(len(items), size) else None
+        return Items(items, size) if fits(len(items), size) else None
 
     def _merge(self, items: list[Item], changes: MemoryChanges) -> list[Item]:
         """Returns the items with the changes made, in key order."""
@@ -228,17 +248,17 @@ class _Update:
                 merged[key] = new
         return sorted(merged.items())
 
-    def _load(self, group: _Leaf | _Items | None) -> list[Item]:
+    def _load(self, group: Leaf | Items | None) -> list[Item]:
         if group is None:
             return []
-        if isinstance(group, _Items):
+        if isinstance(group, Items):
             return group.items
         return items_of(self._objects.read(group.oid, "blob"))
 
-    def _leaf_entry(self, group: _Leaf | _Items | _Subtree) -> tuple[int, str]:
-        if isinstance(group, _Items):
+    def _leaf_entry(self, group: Leaf | Items | Subtree) -> tuple[int, str]:
+        if isinstance(group, Items):
             return BLOB_MODE, self._writer.write("blob", join_leaf([raw for _, raw in group.items]))
-        if isinstance(group, _Subtree):
+        if isinstance(group, Subtree):
             raise DamagedError("A tree of frames stands where a leaf must.")
         return BLOB_MODE, group.oid
 
@@ -251,7 +271,7 @@ def _size(items: list[Item]) -> int:
     return sum(len(raw) for _, raw in items)
 
 
-def _halves(items: list[Item], depth: int) -> tuple[_Items | None, _Items | None]:
+def halves(items: list[Item], depth: int) -> tuple[Items | None, Items | None]:
     """Returns the items with 0, and those with 1, at bit ``depth``."""
     byte, mask = depth >> 3, 0x80 >> (depth & 7)
     lo, hi = 0, len(items)
@@ -263,36 +283,37 @@ def _halves(items: list[Item], depth: int) -> tuple[_Items | None, _Items | None
             lo = middle + 1
     left, right = items[:lo], items[lo:]
     return (
-        _Items(left, _size(left)) if left else None,
-        _Items(right, _size(right)) if right else None,
+        Items(left, _size(left)) if left else None,
+        Items(right, _size(right)) if right else None,
     )
 
 
-def _children(entries: Entries, bits: str) -> tuple[_Group, _Group]:
+def children(entries: Entries, bits: str) -> tuple[Group, Group]:
     """Returns the two halves of the split group of prefix ``bits`` inside one git tree."""
     return _child(entries, bits + "0"), _child(entries, bits + "1")
 
 
-def _child(entries: Entries, bits: str) -> _Group:
+def _child(entries: Entries, bits: str) -> Group:
     entry = entries.get(bits)
     if entry is not None:
         mode, oid = entry
-        return _Subtree(oid) if mode == TREE_MODE else _Leaf(oid)
+        return Subtree(oid) if mode == TREE_MODE else Leaf(oid)
     inside = {name: entry for name, entry in entries.items() if name.startswith(bits)}
-    return _Split(inside) if inside else None
+    return Split(inside) if inside else None
 
 
-def _read_entries(objects: Objects, oid: str) -> Entries:
+def read_entries(objects: Objects, oid: str) -> Entries:
     """Returns the entries of one git tree of the trie by their bits."""
     return {entry.name: (entry.mode, entry.oid) for entry in decode_tree(objects.read(oid, "tree"))}
 
 
-def _check_level(level: int) -> None:
-    if level > _KEY_BITS // _BITS:
+def check_level(level: int) -> None:
+    """Refuses a git tree so deep that no key could lie in it."""
+    if level > KEY_BITS // LEVEL_BITS:
         raise DamagedError("A tree of frames is deeper than its keys are long.")
 
 
-def _check_once(tree: str, seen: set[str]) -> None:
+def check_once(tree: str, seen: set[str]) -> None:
     """Refuses a tree that stands at two places: no set of frames has one, and a few of them make endless leaves."""
     if tree in seen:
         raise DamagedError(f"The tree {tree} stands at two places in one tree of frames.")
@@ -319,13 +340,13 @@ class Trie:
 
     def _leaf_of(self, key: bytes) -> str | None:
         oid = self.tree
-        for level in range(_KEY_BITS // _BITS):
+        for level in range(KEY_BITS // LEVEL_BITS):
             entries = self._entries(oid)
             nibble = key[level >> 1] >> (0 if level & 1 else 4) & 0x0F
             name = f"{nibble:04b}"
             if level == 0 and ROOT_LEAF in entries:
                 return entries[ROOT_LEAF][1]
-            for length in range(1, _BITS + 1):
+            for length in range(1, LEVEL_BITS + 1):
                 entry = entries.get(name[:length])
                 if entry is not None:
                     mode, oid = entry
@@ -340,7 +361,7 @@ class Trie:
         # A million frames have some four thousand trees: all of them fit, and a look-up then reads one leaf.
         entries = self._trees.get(oid)
         if entries is None:
-            entries = self._trees[oid] = _read_entries(self._objects, oid)
+            entries = self._trees[oid] = read_entries(self._objects, oid)
         return entries
 
     def leaves(self) -> Iterator[str]:
@@ -348,9 +369,9 @@ class Trie:
         yield from self._leaves(self.tree, 0, set())
 
     def _leaves(self, oid: str, level: int, seen: set[str]) -> Iterator[str]:
-        _check_level(level)
-        _check_once(oid, seen)
-        entries = _read_entries(self._objects, oid)
+        check_level(level)
+        check_once(oid, seen)
+        entries = read_entries(self._objects, oid)
         # Names are prefix-free bits, so their text order is the order of the keys.
         for name in sorted(entries):
             mode, child = entries[name]
@@ -380,10 +401,10 @@ class Trie:
         seen: tuple[set[str], set[str]] = (set(), set())
         while waiting:
             one, two, level = waiting.pop()
-            _check_level(level)
-            _check_once(one, seen[0])
-            _check_once(two, seen[1])
-            mine, others = _read_entries(self._objects, one), _read_entries(self._objects, two)
+            check_level(level)
+            check_once(one, seen[0])
+            check_once(two, seen[1])
+            mine, others = read_entries(self._objects, one), read_entries(self._objects, two)
             for name in mine.keys() | others.keys():
                 before, after = mine.get(name), others.get(name)
                 if before == after:
@@ -400,10 +421,10 @@ class Trie:
     def _diff(
         self, one: str, two: str, level: int, seen: tuple[set[str], set[str]]
     ) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
-        _check_level(level)
-        _check_once(one, seen[0])
-        _check_once(two, seen[1])
-        ours, theirs = _read_entries(self._objects, one), _read_entries(self._objects, two)
+        check_level(level)
+        check_once(one, seen[0])
+        check_once(two, seen[1])
+        ours, theirs = read_entries(self._objects, one), read_entries(self._objects, two)
         for name in sorted(ours.keys() & theirs.keys()):
             mine, other = ours[name], theirs[name]
             if mine == other:

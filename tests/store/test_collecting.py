@@ -78,7 +78,7 @@ def test_what_the_refs_need_stays_and_the_rest_goes(
     assert len(packs_of(layout)) == 1
     assert count_loose(layout.hds) == 0
     assert not any(objects.exists(oid) for oid in lost)
-    assert objects.merge_base(left, right) == root
+    assert objects.merge_bases(left, right) == [root]
     assert objects.read(tag, "tag")
     assert git("log", "--format=%s", "--all").splitlines() == ["left", "right", "root"]
     assert list(layout.tmp.iterdir()) == []

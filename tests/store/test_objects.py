@@ -280,9 +280,11 @@ def test_history_is_compared_as_git_compares_it(
         merged = save(writer, "merged", left, right)
         other = save(writer, "other")
         blob = writer.write("blob", b"x")
-    assert objects.merge_base(left, right) == root == git("merge-base", left, right)
-    assert objects.merge_base(merged, left) == left
-    assert objects.merge_base(left, other) is None
+    assert objects.merge_bases(left, right) == [root] == [git("merge-base", left, right)]
+    assert objects.merge_bases(merged, left) == [left]
+    assert objects.merge_bases(left, other) == []
+    assert set(objects.exclusive(merged, left)) == {merged, right}
+    assert list(objects.exclusive(left, merged)) == []
     assert objects.is_ancestor(root, merged)
     assert objects.is_ancestor(root, root)
     assert not objects.is_ancestor(merged, root)
@@ -290,7 +292,7 @@ def test_history_is_compared_as_git_compares_it(
     with pytest.raises(DamagedError, match="must be a commit"):
         objects.is_ancestor(left, blob)
     with pytest.raises(DamagedError, match="missing"):
-        objects.merge_base(left, NOTHING)
+        objects.merge_bases(left, NOTHING)
 
 
 @pytest.mark.parametrize("cut", [0, 500, 1090, -30])
