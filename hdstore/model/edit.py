@@ -206,12 +206,14 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
     ``before`` and ``after`` are commit ids (equal when nothing changed). ``added``, ``updated`` and ``removed`` count
     frames; ``frame_ids`` names them, or is None when there were too many to name. ``inverse`` takes the save back; it
-    is None for bulk saves, whose inverse is the commit ``before``.
+    is None for bulk saves, whose inverse is the commit ``before``. ``schema``, ``metadata`` and ``conflicts`` say
+    whether those changed.
     """
 
     added: int = 0
     after: str
     before: str
+    conflicts: bool = False
     frame_ids: tuple[str, ...] | None = ()
     inverse: tuple[Edit, ...] | None = ()
     metadata: bool = False

@@ -29,7 +29,25 @@ from hdstore.repository.core import Core, draft_ref
 from hdstore.store import RefUpdate, Writer
 from hdstore.version import Batch, Built, VersionState, build_edits, write_commit, write_tree
 
-__all__ = ["save_batch", "save_edits", "write_child", "write_metadata"]
+__all__ = ["save", "save_batch", "save_edits", "write_child", "write_metadata"]
+
+
+def save(
+    core: Core,
+    dataset_id: str,
+    version_id: str,
+    build: Callable[[VersionState, Writer], Built],
+    *,
+    message: str,
+) -> Changes:
+    """Writes what ``build`` makes of a draft's tip as one commit; an exception from it leaves the draft as it was."""
+    ref = draft_ref(dataset_id, version_id)
+    with core.refs.lock(ref):
+        state = VersionState(core.objects, core.draft_tip(dataset_id, version_id))
+        with core.objects.pack() as writer:
+            built = build(state, writer)
+            commit = _commit(core, writer, state, built, message)
+        return _move(core, ref, version_id, state, built, commit)
 
 
 def save_edits(
@@ -45,15 +63,13 @@ def save_edits(
 
     ``base`` is the commit at which the caller read what it edits; frames that changed since raise EditConflictError.
     """
-    ref = draft_ref(dataset_id, version_id)
-    with core.refs.lock(ref):
-        state = VersionState(core.objects, core.draft_tip(dataset_id, version_id))
+
+    def build(state: VersionState, writer: Writer) -> Built:
         if base is not None and base != state.commit:
             _check_untouched(VersionState(core.objects, base), state, edits)
-        with core.objects.pack() as writer:
-            built = build_edits(core.objects, writer, state, edits)
-            commit = _commit(core, writer, state, built, message or _describe(edits))
-        return _move(core, ref, version_id, state, built, commit)
+        return build_edits(core.objects, writer, state, edits)
+
+    return save(core, dataset_id, version_id, build, message=message or _describe(edits))
 
 
 def save_batch(
@@ -72,9 +88,8 @@ def save_batch(
 
     ``base`` is the commit at which the caller read what the batch replaces: ConflictError when the draft moved since.
     """
-    ref = draft_ref(dataset_id, version_id)
-    with core.refs.lock(ref):
-        state = VersionState(core.objects, core.draft_tip(dataset_id, version_id))
+
+    def build(state: VersionState, writer: Writer) -> Built:
         if base not in (None, state.commit):
             raise ConflictError(
                 f"Somebody else saved {core.path_of(dataset_id, version_id)} since its frames were read; nothing was"
@@ -85,12 +100,11 @@ def save_batch(
             document = replace(document, metadata=metadata(document.metadata))
         if schema is not None:
             new_schema = schema(new_schema)
-        with core.objects.pack() as writer:
-            built = batch.build(
-                core.objects, writer, state, document=document, schema=new_schema, progress=progress
-            )
-            commit = _commit(core, writer, state, built, message)
-        return _move(core, ref, version_id, state, built, commit)
+        return batch.build(
+            core.objects, writer, state, document=document, schema=new_schema, progress=progress
+        )
+
+    return save(core, dataset_id, version_id, build, message=message)
 
 
 def write_child(
@@ -133,6 +147,7 @@ def _write_document(
         schema=state.schema,
         stats=state.stats,
         frames=state.oid("frames"),
+        conflicts=state.oid("conflicts"),
     )
     return write_commit(
         writer, tree=tree, parents=(parent,), author=core.author, time=core.now(), message=message
@@ -167,6 +182,7 @@ def _move(core: Core, ref: str, version_id: str, state: VersionState, built: Bui
         frame_ids=None if built.frame_ids is None else tuple(built.frame_ids),
         schema=built.schema,
         metadata=built.metadata,
+        conflicts=built.conflicts,
         inverse=built.inverse,
     )
 

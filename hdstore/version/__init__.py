@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from hdstore.version.building import Batch, Built, build_edits, overlay, write_commit, write_tree
+from hdstore.version.building import (
+    Batch,
+    Built,
+    ConflictsTree,
+    Keep,
+    build_edits,
+    overlay,
+    write_commit,
+    write_tree,
+)
 from hdstore.version.counting import Tally, count_frame, merge_counts
 from hdstore.version.media import kept_media, media_of
 from hdstore.version.spill import Spill
@@ -12,6 +21,8 @@ from hdstore.version.verify import Problem, VersionVerifier
 __all__ = [
     "Batch",
     "Built",
+    "ConflictsTree",
+    "Keep",
     "Problem",
     "Spill",
     "Tally",

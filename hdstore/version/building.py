@@ -5,9 +5,11 @@ Everything here writes objects and returns their ids; no ref is touched.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from hdstore.codec import (
     decode_frame,
@@ -49,10 +51,30 @@ from hdstore.version.counting import Tally, merge_counts
 from hdstore.version.spill import Spill
 from hdstore.version.state import VersionState
 
-__all__ = ["NAMED_FRAMES", "Batch", "Built", "build_edits", "overlay", "write_commit", "write_tree"]
+__all__ = [
+    "NAMED_FRAMES",
+    "Batch",
+    "Built",
+    "ConflictsTree",
+    "Keep",
+    "build_edits",
+    "overlay",
+    "write_commit",
+    "write_tree",
+]
 
 NAMED_FRAMES = 1000
 """Up to how many changed frames a save names; more are only counted."""
+
+
+class Keep(enum.Enum):
+    """Stands for what the version holds already."""
+
+    AS_IT_IS = enum.auto()
+
+
+ConflictsTree: TypeAlias = str | Keep | None
+"""The tree of conflicts a version is to have: its id, None for none, or the one it has."""
 
 _STEP = 1000
 """Frames between two calls of a progress callback."""
@@ -62,7 +84,7 @@ _STEP = 1000
 class Built:
     """A tree of a version that has been written, and what changed on the way to it.
 
-    ``schema`` and ``metadata`` say whether those differ from before.
+    ``schema``, ``metadata`` and ``conflicts`` say whether those differ from before.
     """
 
     tree: str
@@ -74,10 +96,12 @@ class Built:
     inverse: tuple[Edit, ...] | None = None
     schema: bool = False
     metadata: bool = False
+    conflicts: bool = False
 
     def is_change(self) -> bool:
         """Says whether anything differs from before."""
-        return bool(self.added or self.updated or self.removed or self.schema or self.metadata)
+        frames = self.added or self.updated or self.removed
+        return bool(frames or self.schema or self.metadata or self.conflicts)
 
 
 class _Watch:
@@ -151,8 +175,18 @@ def write_tree(
     return writer.write("tree", encode_tree(entries))
 
 
-def build_edits(objects: Objects, writer: Writer, state: VersionState, edits: Iterable[Edit]) -> Built:
-    """Returns the tree that ``state`` becomes by a few edits, in their order, with the edits that take them back."""
+def build_edits(
+    objects: Objects,
+    writer: Writer,
+    state: VersionState,
+    edits: Iterable[Edit],
+    *,
+    conflicts: ConflictsTree = Keep.AS_IT_IS,
+) -> Built:
+    """Returns the tree that ``state`` becomes by a few edits, in their order, with the edits that take them back.
+
+    Where ``conflicts`` replaces the tree of conflicts no edit takes the save back, and ``inverse`` is None.
+    """
     frames: dict[str, Frame | None] = {}
     before: dict[str, Frame | None] = {}
     inverse: list[Edit] = []
@@ -187,8 +221,8 @@ def build_edits(objects: Objects, writer: Writer, state: VersionState, edits: It
         if raw is not None:
             watch.tally.add(decode_frame(raw))
     tree = update_trie(objects, writer, state.trie.tree, MemoryChanges.of(changes), watch.changed)
-    built = _finish(writer, state, watch, document=document, schema=schema, frames=tree)
-    built.inverse = tuple(reversed(inverse))
+    built = _finish(writer, state, watch, document=document, schema=schema, frames=tree, conflicts=conflicts)
+    built.inverse = None if built.conflicts else tuple(reversed(inverse))
     return built
 
 
@@ -200,9 +234,13 @@ def _finish(
     document: VersionDocument,
     schema: Schema,
     frames: str,
+    conflicts: ConflictsTree,
 ) -> Built:
     """Writes the tree of a version whose frames are written, and notes what differs from ``state``."""
     built = watch.built
+    before = state.oid("conflicts")
+    after = before if isinstance(conflicts, Keep) else conflicts
+    built.conflicts = after != before
     # By their bytes: a tuple where a list was read is no change, and 1 where True was read is one.
     built.schema = encode_schema(schema) != encode_schema(state.schema)
     built.metadata = encode_version(document) != encode_version(state.document)
@@ -212,7 +250,7 @@ def _finish(
         schema=schema,
         stats=watch.tally.stats(),
         frames=frames,
-        conflicts=state.oid("conflicts"),
+        conflicts=after,
     )
     return built
 
@@ -265,7 +303,11 @@ class Batch:
     def remove(self, frame_id: str) -> None:
         """Sets the removal of a frame aside; one that is absent is left so."""
         check_frame_id(frame_id)
-        self._spill.put(frame_key(frame_id), None)
+        self.remove_key(frame_key(frame_id))
+
+    def remove_key(self, key: bytes) -> None:
+        """Sets the removal of the frame of this key aside."""
+        self._spill.put(key, None)
 
     def build(
         self,
@@ -275,9 +317,10 @@ class Batch:
         *,
         document: VersionDocument | None = None,
         schema: Schema | None = None,
+        conflicts: ConflictsTree = Keep.AS_IT_IS,
         progress: Progress | None = None,
     ) -> Built:
-        """Returns the tree that ``state`` becomes by these changes, with a new document or schema if given."""
+        """Returns the tree that ``state`` becomes by these changes, with what else is given."""
         document = document or state.document
         schema = schema or state.schema
         tally = Tally(merge_counts(state.stats, self._new.stats()))
@@ -285,7 +328,9 @@ class Batch:
         frames = update_trie(
             objects, writer, state.trie.tree, self._spill.changes(watch.replaced), watch.changed
         )
-        return _finish(writer, state, watch, document=document, schema=schema, frames=frames)
+        return _finish(
+            writer, state, watch, document=document, schema=schema, frames=frames, conflicts=conflicts
+        )
 
 
 def overlay(batch: Batch, base: VersionState, others: Iterable[VersionState]) -> None:
