@@ -26,6 +26,7 @@ __all__ = [
     "hash_file",
     "hash_stream",
     "named_id",
+    "new_hasher",
     "new_id",
     "slug",
 ]
@@ -87,6 +88,11 @@ def frame_key(frame_id: str) -> bytes:
 def content_hash(data: bytes) -> str:
     """Returns the BLAKE3 hash of ``data`` as 64 hexadecimal digits."""
     return blake3(data).hexdigest()
+
+
+def new_hasher() -> blake3:
+    """Returns a BLAKE3 hasher of no bytes yet: ``update(data)`` adds some, ``hexdigest()`` tells their hash."""
+    return blake3()
 
 
 def hash_stream(stream: BinaryIO, progress: Callable[[int], None] | None = None) -> str:

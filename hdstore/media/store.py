@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import re
 import stat
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
 from urllib.parse import unquote
 
 from hdstore.errors import InvalidValueError, MediaError, UntrustedError
-from hdstore.ids import content_hash, hash_stream
+from hdstore.ids import hash_stream
 from hdstore.media.facts import stamp_of
 from hdstore.media.filecache import FileCache
-from hdstore.media.files import (
-    media_errors,
-    open_regular,
-    storage_errors,
-    sync_folder,
-    temporary_file,
-)
+from hdstore.media.files import open_regular, storage_errors
+from hdstore.media.keeper import Keeper
 from hdstore.media.linker import Linker, Policy
 from hdstore.media.moved import MovedFiles
 from hdstore.media.paths import check_relative, inside, is_inside, parse_root_uri, real
@@ -33,8 +25,6 @@ from hdstore.model.progress import Progress
 __all__ = ["Media"]
 
 _HASH = re.compile(r"[0-9a-f]{64}")
-_FICLONE = 0x40049409
-"""Linux: lets a file share another one's blocks until either is written to (btrfs, XFS, bcachefs)."""
 
 
 class Media:
@@ -78,46 +68,33 @@ class Media:
             MediaError: the file can not be read, or its bytes do not have the ``expected`` hash: nothing is stored.
             StorageError: the bytes can not be written.
         """
-        with open_regular(path) as source, self._new_file() as (target, temporary):
-            size = os.fstat(source.fileno()).st_size
-            report = _byte_progress(progress, f"Keeping {path.name}", size)
-            if _clone(source, target):
-                hash = hash_stream(target, report)
-            elif link and _hard_link(path, source, temporary):
-                with media_errors(path):
-                    hash = hash_stream(source, report)
-            else:
-                # A tee has all that hash_stream uses of a BinaryIO: read().
-                hash = hash_stream(cast("BinaryIO", _Tee(path, source, target)), report)
-            if expected not in (None, hash):
-                raise MediaError(f"{path} should have the hash {expected} but has {hash}.")
-            self._put(target, temporary, hash)
-        return hash
+        with self.keeping() as keeper:
+            return keeper.keep(path, link=link, expected=expected, progress=progress)
 
     def keep_bytes(self, data: bytes) -> str:
         """Stores bytes and returns their hash."""
-        hash = content_hash(data)
-        if not self.has(hash):
-            with self._new_file() as (target, temporary):
-                target.write(data)
-                self._put(target, temporary, hash)
-        return hash
+        with self.keeping() as keeper:
+            return keeper.keep_bytes(data)
 
-    def adopt(self, path: Path, *, expected: str) -> None:
-        """Moves a finished file of the tmp folder into the store, if its bytes have the expected hash.
+    def keeping(self) -> Keeper:
+        """Returns what keeps many files faster than one by one; its ``with`` block ends when all are in place."""
+        return Keeper(self, self._tmp)
 
-        Raises:
-            MediaError: they have another one; the file is left where it is.
+    def renew(self, hash: str, *, size: int) -> bool:
+        """Says whether ``size`` bytes of this hash are kept here, and makes them as young as if they came just now.
+
+        Whoever is about to name them relies on that: ``gc`` removes only what nothing names and is old.
         """
-        with open_regular(path) as source:
-            found = hash_stream(source)
-            if found != _checked(expected):
-                raise MediaError(
-                    f"{path.name} should have the hash {expected} but has {found}; get it again."
-                )
-            with storage_errors(f"Keeping {expected}"):
-                self._put(source, path, expected)
-                path.unlink(missing_ok=True)
+        path = self.path_of(hash)
+        try:
+            found = os.lstat(path)
+            if not stat.S_ISREG(found.st_mode) or found.st_size != size:
+                return False
+            os.utime(path)
+        except OSError:
+            # Not there, or another user's in a shared repository: a file of our own takes its place.
+            return False
+        return True
 
     def has(self, hash: str) -> bool:
         """Says whether the bytes of this hash are kept here."""
@@ -227,49 +204,6 @@ class Media:
             )
         return next((path for path in paths if _length(path) is not None), paths[0])
 
-    # Writing
-
-    @contextlib.contextmanager
-    def _new_file(self) -> Iterator[tuple[BinaryIO, Path]]:
-        with storage_errors(f"Keeping media in {self.folder}"), temporary_file(self._tmp) as new:
-            yield new
-
-    def _put(self, stream: BinaryIO, temporary: Path, hash: str) -> None:
-        """Gives a finished file the name of its hash: bytes first, name last, both durable."""
-        target = self.path_of(hash)
-        stream.flush()
-        if self.has(hash) and _length(target) == _length(temporary):
-            return
-        self._make_folder(target.parent)
-        # A shared repository's folder lets more people in than this process' umask might.
-        os.fchmod(stream.fileno(), 0o444 & os.stat(self.folder).st_mode)
-        os.fsync(stream.fileno())
-        temporary.replace(target)
-        sync_folder(target.parent)
-
-    def _make_folder(self, folder: Path) -> None:
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            return
-        folder.chmod(stat.S_IMODE(os.stat(self.folder).st_mode))
-        sync_folder(self.folder)
-
-
-class _Tee:
-    """Reads from one file what it writes to another, and tells whose fault an error is."""
-
-    def __init__(self, path: Path, source: BinaryIO, target: BinaryIO) -> None:
-        self._path = path
-        self._source = source
-        self._target = target
-
-    def read(self, size: int) -> bytes:
-        with media_errors(self._path):
-            chunk = self._source.read(size)
-        self._target.write(chunk)
-        return chunk
-
 
 def _checked(hash: str) -> str:
     if not _HASH.fullmatch(hash):
@@ -289,41 +223,3 @@ def _length(path: Path | None) -> int | None:
 
 def _is_in_one(path: Path, places: list[Path]) -> bool:
     return any(is_inside(path, place) for place in places)
-
-
-def _clone(source: BinaryIO, target: BinaryIO) -> bool:
-    try:
-        fcntl.ioctl(target.fileno(), _FICLONE, source.fileno())
-    except OSError:
-        # Not every file system shares blocks, and none does with another one.
-        return False
-    return True
-
-
-def _hard_link(path: Path, source: BinaryIO, temporary: Path) -> bool:
-    """Puts a hard link to the file that is open as ``source`` in the place of ``temporary``, if it can."""
-    link = temporary.with_name(f"{temporary.name}-link")
-    try:
-        os.link(os.path.realpath(path), link)
-    except OSError:
-        # Another file system, or a file of somebody else.
-        return False
-    # Between opening and linking the name may have been given to another file.
-    if not os.path.samestat(os.stat(link), os.fstat(source.fileno())):
-        link.unlink()
-        return False
-    link.replace(temporary)
-    return True
-
-
-def _byte_progress(progress: Progress | None, what: str, total: int) -> Callable[[int], None] | None:
-    if progress is None:
-        return None
-    tell, done = progress, 0
-
-    def report(step: int) -> None:
-        nonlocal done
-        done += step
-        tell(what, done, total)
-
-    return report
