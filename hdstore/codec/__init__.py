@@ -6,6 +6,8 @@ Sits on the model; knows no store. ``docs/format.md`` describes the bytes.
 
 from __future__ import annotations
 
+from hdstore.codec.conflictpaths import SourceMedium, mask_value_name, plain_value, typed_value
+from hdstore.codec.conflicts import conflict_id, decode_conflicts, encode_conflicts
 from hdstore.codec.documents import (
     decode_dataset,
     decode_schema,
@@ -45,7 +47,10 @@ from hdstore.codec.viewtext import view_from_text
 
 __all__ = [
     "MAX_VIEW_BYTES",
+    "SourceMedium",
     "complete_ids",
+    "conflict_id",
+    "decode_conflicts",
     "decode_dataset",
     "decode_frame",
     "decode_leaf",
@@ -54,6 +59,7 @@ __all__ = [
     "decode_version",
     "decode_view",
     "decode_view_document",
+    "encode_conflicts",
     "encode_dataset",
     "encode_frame",
     "encode_schema",
@@ -70,9 +76,12 @@ __all__ = [
     "join_leaf",
     "leaf_count",
     "leaf_head",
+    "mask_value_name",
     "normal_view",
+    "plain_value",
     "same_value",
     "split_leaf",
+    "typed_value",
     "view_from_builtins",
     "view_from_text",
     "view_hash",
