@@ -6,20 +6,31 @@ from hdstore.merge.author import AUTHOR
 from hdstore.merge.conflicts import conflicts_of, merge_conflict_trees, read_conflicts, update_conflicts
 from hdstore.merge.frames import MergedFrame, merge_frames
 from hdstore.merge.mine import MINE_REF, drop_mine, note_mine, ours_by_parents
+from hdstore.merge.resolving import kept_side, resolve, resolve_both, resolve_map, resolve_schema
 from hdstore.merge.schemas import merge_maps, merge_schemas
+from hdstore.merge.versions import MESSAGE, Merged, merge_commits, merge_versions
 
 __all__ = [
     "AUTHOR",
+    "MESSAGE",
     "MINE_REF",
+    "Merged",
     "MergedFrame",
     "conflicts_of",
     "drop_mine",
+    "kept_side",
+    "merge_commits",
     "merge_conflict_trees",
     "merge_frames",
     "merge_maps",
     "merge_schemas",
+    "merge_versions",
     "note_mine",
     "ours_by_parents",
     "read_conflicts",
+    "resolve",
+    "resolve_both",
+    "resolve_map",
+    "resolve_schema",
     "update_conflicts",
 ]

@@ -9,11 +9,11 @@ from hdstore.merge.ordering import merge_order
 from hdstore.merge.slots import ABSENT, Notes, Path, Three, fields_of, same
 from hdstore.model import Annotation, Mask, Source, replace
 
-__all__ = ["merge_annotation", "merge_source"]
+__all__ = ["MEDIUM_FIELDS", "merge_annotation", "merge_source"]
 
 _ANNOTATION_FIELDS = ("confidence", "geometry", "labels", "object_id", "sources")
 _SOURCE_FIELDS = ("preview", "timestamp")
-_MEDIUM_FIELDS = ("content_type", "hash", "height", "size", "uri", "width")
+MEDIUM_FIELDS = ("content_type", "hash", "height", "size", "uri", "width")
 
 
 def merge_annotation(notes: Notes, path: Path, three: Three) -> Annotation:
@@ -35,7 +35,7 @@ def merge_source(notes: Notes, path: Path, three: Three) -> Source:
     second: Source = three.second
     fields = _merge_fields(notes, path, three, _SOURCE_FIELDS)
     medium = notes.choose((*path, "medium"), Three(*map(_medium, three)))
-    fields |= {name: getattr(medium, name) for name in _MEDIUM_FIELDS}
+    fields |= {name: getattr(medium, name) for name in MEDIUM_FIELDS}
     fields["metadata"] = notes.choose_map((*path, "metadata"), fields_of(three, "metadata"))
     fields["masks"] = _merge_masks(notes, (*path, "masks"), fields_of(three, "masks"))
     return replace(second, **fields)
@@ -56,7 +56,7 @@ def _merge_fields(notes: Notes, path: Path, three: Three, names: tuple[str, ...]
 def _medium(source: Any) -> Any:
     if source is ABSENT:
         return ABSENT
-    return SourceMedium(**{name: getattr(source, name) for name in _MEDIUM_FIELDS})
+    return SourceMedium(**{name: getattr(source, name) for name in MEDIUM_FIELDS})
 
 
 def _merge_masks(notes: Notes, path: Path, three: Three) -> tuple[Mask, ...]:
