@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from hdstore.store.bulk import BulkReader
 from hdstore.store.catalog import CATALOG_REF, FORMAT, Catalog, write_catalog
 from hdstore.store.changes import ChangeSource, MemoryChanges
 from hdstore.store.collecting import Collected, gc_objects
 from hdstore.store.config import Config
-from hdstore.store.git import git_available, local_program, run_git
+from hdstore.store.git import GitReach, ask_git, git_available, local_program, run_git
 from hdstore.store.gitobjects import (
     BLOB_MODE,
     TREE_MODE,
@@ -19,13 +20,17 @@ from hdstore.store.gitobjects import (
     encode_tag,
     encode_tree,
 )
-from hdstore.store.layout import Layout
-from hdstore.store.libgit2 import fetch_with_libgit2
+from hdstore.store.gitreach import reach_from_environment
+from hdstore.store.layout import HDS, Layout
+from hdstore.store.libgit2 import Libgit2Reach, ask_libgit2, libgit2_reach_from_environment
 from hdstore.store.locks import Lock
 from hdstore.store.objects import Objects, Writer
 from hdstore.store.packing import maybe_pack_in_background
+from hdstore.store.process import Answer, plain_line
+from hdstore.store.refnames import is_ref_name
 from hdstore.store.refs import Refs, RefUpdate
 from hdstore.store.safety import check as check_layout
+from hdstore.store.safety import check_git_folder, check_settings
 from hdstore.store.threeway import ThreeWay, changed_by_second
 from hdstore.store.trie import ROOT_LEAF, Trie, fits
 from hdstore.store.trie import update as update_trie
@@ -35,8 +40,11 @@ __all__ = [
     "BLOB_MODE",
     "CATALOG_REF",
     "FORMAT",
+    "HDS",
     "ROOT_LEAF",
     "TREE_MODE",
+    "BulkReader",
+    "Answer",
     "Catalog",
     "ChangeSource",
     "Collected",
@@ -44,7 +52,9 @@ __all__ = [
     "Config",
     "Damage",
     "Entry",
+    "GitReach",
     "Layout",
+    "Libgit2Reach",
     "Lock",
     "MemoryChanges",
     "Objects",
@@ -53,20 +63,27 @@ __all__ = [
     "ThreeWay",
     "Trie",
     "Writer",
+    "ask_git",
+    "ask_libgit2",
     "changed_by_second",
+    "check_git_folder",
     "check_layout",
+    "check_settings",
     "decode_commit",
     "decode_tag",
     "decode_tree",
     "encode_commit",
     "encode_tag",
     "encode_tree",
-    "fetch_with_libgit2",
     "fits",
     "gc_objects",
     "git_available",
+    "is_ref_name",
+    "libgit2_reach_from_environment",
     "local_program",
     "maybe_pack_in_background",
+    "plain_line",
+    "reach_from_environment",
     "run_git",
     "update_trie",
     "verify_files",

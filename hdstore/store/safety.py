@@ -18,7 +18,7 @@ from hdstore.store.config import CONFIG_LIMIT, Config, Setting
 from hdstore.store.layout import Layout
 from hdstore.store.packedrefs import PACKED_REFS_LIMIT
 
-__all__ = ["check"]
+__all__ = ["check", "check_git_folder", "check_settings"]
 
 _SETTINGS = re.compile(
     r"core\.(repositoryformatversion|filemode|bare|ignorecase|precomposeunicode|sharedrepository|logallrefupdates"
@@ -56,7 +56,15 @@ def check(layout: Layout, *, trusted: bool = False, unfinished: bool = False) ->
     ``trusted`` says that the user has allowed this repository although somebody else owns it; nothing else is
     allowed by it. ``unfinished`` is for a folder in which a repository is about to be made: HEAD may be missing.
     """
-    hds = layout.hds
+    _check_folder(layout.hds, trusted=trusted, unfinished=unfinished)
+
+
+def check_git_folder(folder: Path) -> None:
+    """Does the same as ``check`` for any bare git repository."""
+    _check_folder(folder, trusted=False, unfinished=False)
+
+
+def _check_folder(hds: Path, *, trusted: bool, unfinished: bool) -> None:
     with files.storage_errors(f"examine the repository {hds}"):
         _check_kind(hds, folder=True)
         for name in _FOLDERS:
@@ -68,7 +76,7 @@ def check(layout: Layout, *, trusted: bool = False, unfinished: bool = False) ->
                 raise _refusal(hds, f"its file {name} sends git to another place", f"remove {hds / name}")
         _check_size(hds / "config", CONFIG_LIMIT)
         _check_size(hds / "packed-refs", PACKED_REFS_LIMIT)
-        settings = _check_config(hds)
+        settings = check_settings(hds)
         if not trusted:
             _check_owner(hds, settings)
         _check_links(hds)
@@ -105,7 +113,8 @@ def _check_size(path: Path, limit: int) -> None:
         )
 
 
-def _check_config(hds: Path) -> list[Setting]:
+def check_settings(hds: Path) -> list[Setting]:
+    """Returns the settings of a repository; raises UntrustedError when one could do harm."""
     try:
         settings = Config(hds).settings()
     except DamagedError as error:

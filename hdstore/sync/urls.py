@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -23,20 +23,40 @@ _WORD = re.compile(r"[A-Za-z0-9._~%+=-]+")
 class Place:
     """Where a remote lies.
 
-    ``scheme`` is "path" (then ``folder`` is absolute), "ssh", "https", "http" or "git". ``path`` is what the other
-    machine calls the place; one that begins with "~" or without a slash begins at the user's home there.
+    ``scheme`` is "path" (then ``folder`` is absolute), "ssh", "https", "http" or "git". ``url`` is what was given, a
+    password included; as a string a place shows none. ``path`` is what the other machine calls the place; one that
+    begins with "~" or without a slash begins at the user's home there.
     """
 
     scheme: str
-    url: str
+    url: str = field(repr=False)
     folder: Path | None = None
     host: str = ""
     path: str = ""
     port: int | None = None
     user: str = ""
+    password: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        return self.url
+        return self.address()
+
+    def address(self, inside: str = "") -> str:
+        """Returns the URL without its password; ``inside`` names something in the folder."""
+        url = self.url
+        if self.password is not None:
+            start, _, rest = url.partition("//")
+            machine, slash, path = rest.partition("/")
+            logon, _, machine = machine.rpartition("@")
+            url = f"{start}//{logon.partition(':')[0]}@{machine}{slash}{path}"
+        return f"{url.rstrip('/')}/{inside}" if inside else url
+
+    @property
+    def site(self) -> str:
+        """The URL of the machine alone, without user and path; empty for a folder."""
+        if self.scheme == "path":
+            return ""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" if self.port is None else f"{self.scheme}://{host}:{self.port}"
 
 
 def check_remote_name(name: str) -> None:
@@ -66,6 +86,8 @@ def parse_place(url: str) -> Place:
     if scp and not Path(url).exists():
         user, host, path = scp[1] or "", scp[2].strip("[]"), scp[3]
         _check_words(url, host, user)
+        if path.startswith("-"):
+            raise RemoteError(f"{url!r} names a path that a program could take for an option.")
         return Place(scheme="ssh", url=url, host=host, user=user, path=path.removeprefix("/~/"))
     return _path(url, url)
 
@@ -92,15 +114,27 @@ def _from_url(url: str, scheme: str) -> Place:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise RemoteError(f"{url!r} is not a URL: {error}.") from error
+        raise RemoteError(f"That is not a URL: {error}.") from error
     path = unquote(parts.path)
+    shown = f"{scheme}://{host}{parts.path}"
+    if not path.strip("/") or "\0" in path or "\n" in path:
+        raise RemoteError(f"{shown!r} names no repository; a path goes behind the host.")
+    if parts.query or parts.fragment or url.endswith(("?", "#")):
+        raise RemoteError(f"{shown!r} has a part behind ? or #, which no repository has; write %3F or %23.")
     user = unquote(parts.username or "")
-    if not path.strip("/") or "\0" in path:
-        raise RemoteError(f"{url!r} names no repository; a path goes behind the host.")
-    _check_words(url, host, user)
+    password = None if parts.password is None else unquote(parts.password)
+    _check_words(shown, host, user)
+    if any(ord(char) < 32 for char in password or ""):
+        raise RemoteError(f"The password for {shown!r} has characters that none has.")
+    if password is not None and scheme not in ("http", "https"):
+        raise RemoteError(f"{shown!r} can not take a password; use a key.")
     if scheme == "ssh":
         path = path.removeprefix("/") if path.startswith("/~") else path
-    return Place(scheme=scheme, url=url, host=host, port=port, user=user, path=path)
+    if path.startswith("-"):
+        raise RemoteError(f"{shown!r} names a path that a program could take for an option.")
+    # Git knows schemes in lower case only.
+    url = scheme + url[len(scheme) :]
+    return Place(scheme=scheme, url=url, host=host, port=port, user=user, path=path, password=password)
 
 
 def _check_words(url: str, host: str, user: str) -> None:

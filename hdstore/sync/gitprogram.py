@@ -1,0 +1,194 @@
+"""Exchange through the git program."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from hdstore.model import Progress
+from hdstore.store import (
+    Answer,
+    GitReach,
+    Layout,
+    RefUpdate,
+    ask_git,
+    check_settings,
+    is_ref_name,
+    local_program,
+    reach_from_environment,
+)
+from hdstore.sync.failures import failure_of, with_retries
+from hdstore.sync.reaching import (
+    Candidates,
+    branches_and_tags,
+    is_moved,
+    moved_elsewhere,
+    open_folder,
+    still_to_move,
+)
+from hdstore.sync.urls import Place
+
+__all__ = ["GitProgram"]
+
+T = TypeVar("T")
+
+_MEMORY = 4 << 30
+"""Bytes that git and each of its helpers may take, whatever the other side sends."""
+_LONGEST_LIST = 256 << 20
+"""Bytes of a list of refs."""
+_REF_LINE = re.compile(r"([0-9a-f]{40})\t(.+)")
+_REFUSED = re.compile(r"!\t[^\t]*:(\S+)\t\[[^\]]*\] \(?(.*?)\)?")
+_IN_THE_WAY = "cannot create"
+_NOT_ATOMIC = "does not support --atomic"
+
+
+class GitProgram:
+    """A ``Transport`` that runs git."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        place: Place,
+        *,
+        create: bool = False,
+        inner: bool | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        memory: int = _MEMORY,
+        longest: int = _LONGEST_LIST,
+    ) -> None:
+        self._layout = layout
+        self._place = place
+        self._folder = None if place.folder is None else open_folder(layout, place, create=create)
+        self._candidates = Candidates(
+            place, inner if self._folder is None else self._folder.layout is not None
+        )
+        self._sleep = sleep
+        self._memory = memory
+        self._longest = longest
+        self._reach: GitReach | None = None
+
+    @property
+    def inner(self) -> bool:
+        """Whether the git repository lies in ``.hds`` below the place."""
+        if self._candidates.inner is None:
+            self.refs()
+        return bool(self._candidates.inner)
+
+    def refs(self, *, progress: Progress | None = None) -> dict[str, str]:
+        """Returns the other side's branches and tags."""
+        if self._folder is not None:
+            return branches_and_tags(self._folder.refs)
+        arguments = ["ls-remote", "--heads", "--tags", "--refs", "--quiet"]
+        answer = self._try(lambda url: self._ask(*arguments, "--", url, progress=progress), progress)
+        found = {}
+        for line in answer.output.decode(errors="replace").splitlines():
+            match = _REF_LINE.fullmatch(line)
+            # Git fetches no ref whose name can not be one, and neither do we know it.
+            if match and match[2].startswith(("refs/heads/", "refs/tags/")) and is_ref_name(match[2]):
+                found[match[2]] = match[1]
+        return found
+
+    def fetch(self, specs: Sequence[str], *, progress: Progress | None = None) -> None:
+        """Brings what ``specs`` name, sets our refs and removes those that are gone."""
+        arguments = [
+            "fetch",
+            "--progress" if progress else "--quiet",
+            "--atomic",
+            "--prune",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+            "--no-recurse-submodules",
+            "--refmap=",
+        ]
+        if self._folder is not None:
+            arguments.append(f"--upload-pack={local_program('upload-pack')}")
+        self._try(lambda url: self._ask(*arguments, "--", url, *specs, progress=progress), progress)
+
+    def push(self, updates: Sequence[RefUpdate], *, progress: Progress | None = None) -> None:
+        """Moves refs of the other side, all or none where it can."""
+        if not updates:
+            return
+        if self._candidates.inner is None:
+            self.refs(progress=progress)
+        left = list(updates)
+        first = True
+
+        def send() -> None:
+            nonlocal left, first
+            if not first:
+                # The answer to what was sent may be all that was lost.
+                left = still_to_move(self._place, left, self.refs(progress=progress))
+            first = False
+            if left:
+                self._push(left, progress)
+
+        with_retries(send, sleep=self._sleep, progress=progress)
+
+    def _push(self, updates: Sequence[RefUpdate], progress: Progress | None, *, atomic: bool = True) -> None:
+        arguments = [
+            "push",
+            "--porcelain",
+            "--progress" if progress else "--quiet",
+            "--no-verify",
+            "--no-signed",
+        ]
+        if atomic:
+            arguments.append("--atomic")
+        if self._folder is not None:
+            arguments.append(f"--receive-pack={local_program('receive-pack')}")
+        specs = []
+        for update in updates:
+            arguments.append(f"--force-with-lease={update.name}:{update.old or ''}")
+            # Without a plus: it would move the ref even where the lease says that somebody else moved it meanwhile.
+            specs.append(f"{update.new or ''}:{update.name}")
+        answer = self._run(*arguments, "--", self._candidates.url(), *specs, progress=progress)
+        if answer.code == 0:
+            return
+        if atomic and any(_NOT_ATOMIC in line for line in answer.messages):
+            self._push(updates, progress, atomic=False)
+            return
+        raise self._refusal(answer)
+
+    def _refusal(self, answer: Answer) -> Exception:
+        """Returns the error for a push that was answered with a no."""
+        refused = [
+            (match[1], match[2])
+            for line in answer.output.decode(errors="replace").splitlines()
+            if (match := _REFUSED.fullmatch(line))
+        ]
+        in_the_way = any(_IN_THE_WAY in line for line in answer.messages)
+        for ref, reason in refused:
+            if is_moved(reason) and not in_the_way:
+                return moved_elsewhere(self._place, ref)
+        reasons = [f"{ref}: {reason}" for ref, reason in refused if "atomic" not in reason]
+        return failure_of(self._place, reasons[0] if reasons else answer.reason, answer.messages)
+
+    def _try(self, work: Callable[[str], T], progress: Progress | None) -> T:
+        return with_retries(lambda: self._candidates.first(work), sleep=self._sleep, progress=progress)
+
+    def _ask(self, *arguments: str, progress: Progress | None) -> Answer:
+        answer = self._run(*arguments, progress=progress)
+        if answer.code:
+            raise failure_of(self._place, answer.reason, answer.messages)
+        return answer
+
+    def _run(self, *arguments: str, progress: Progress | None) -> Answer:
+        hds = self._layout.hds
+        # Git has no switch for some of what a repository could say about proxies and other URLs.
+        check_settings(hds)
+        if self._reach is None and self._folder is None:
+            place = self._place
+            self._reach = reach_from_environment(
+                hds, site=place.site, user=place.user, password=place.password
+            )
+        return ask_git(
+            hds,
+            *arguments,
+            progress=progress,
+            reach=self._reach,
+            memory=self._memory,
+            longest=self._longest,
+        )
