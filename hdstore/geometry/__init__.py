@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hdstore.geometry.boxes import box_bounds, box_corners, box_iou
 from hdstore.geometry.ellipse import ellipse_bounds, ellipse_ring
+from hdstore.geometry.overlap import Overlap, Run, rings_overlap, rings_runs, runs_overlap
 from hdstore.geometry.rings import (
     SEPARATOR,
     Bounds,
@@ -34,8 +35,10 @@ __all__ = [
     "MAX_MASK_PIXELS",
     "SEPARATOR",
     "Bounds",
+    "Overlap",
     "Pair",
     "Ring",
+    "Run",
     "box_bounds",
     "box_corners",
     "box_iou",
@@ -52,9 +55,12 @@ __all__ = [
     "ring_centroid",
     "rings_area",
     "rings_contain",
+    "rings_overlap",
+    "rings_runs",
     "rle_area",
     "rle_bounds",
     "rle_mask",
     "rle_runs",
+    "runs_overlap",
     "split_rings",
 ]
