@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hdstore.merge.author import AUTHOR
+from hdstore.merge.catalogs import amend_catalog, merge_catalogs
 from hdstore.merge.conflicts import conflicts_of, merge_conflict_trees, read_conflicts, update_conflicts
 from hdstore.merge.frames import MergedFrame, merge_frames
 from hdstore.merge.mine import MINE_REF, drop_mine, note_mine, ours_by_parents
@@ -16,9 +17,11 @@ __all__ = [
     "MINE_REF",
     "Merged",
     "MergedFrame",
+    "amend_catalog",
     "conflicts_of",
     "drop_mine",
     "kept_side",
+    "merge_catalogs",
     "merge_commits",
     "merge_conflict_trees",
     "merge_frames",

@@ -13,12 +13,14 @@ from hdstore.version.building import (
     write_tree,
 )
 from hdstore.version.counting import Tally, count_frame, merge_counts
-from hdstore.version.media import kept_media, media_of
+from hdstore.version.media import KEPT, kept_media, media_of
+from hdstore.version.restoring import build_restored
 from hdstore.version.spill import Spill
-from hdstore.version.state import VersionState, commit_of, earlier_trees, history
+from hdstore.version.state import VersionState, commit_of, earlier_trees, history, stands_for
 from hdstore.version.verify import Problem, VersionVerifier
 
 __all__ = [
+    "KEPT",
     "Batch",
     "Built",
     "ConflictsTree",
@@ -29,6 +31,7 @@ __all__ = [
     "VersionState",
     "VersionVerifier",
     "build_edits",
+    "build_restored",
     "commit_of",
     "count_frame",
     "earlier_trees",
@@ -37,6 +40,7 @@ __all__ = [
     "media_of",
     "merge_counts",
     "overlay",
+    "stands_for",
     "write_commit",
     "write_tree",
 ]

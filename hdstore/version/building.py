@@ -98,6 +98,23 @@ class Built:
     metadata: bool = False
     conflicts: bool = False
 
+    def note(self, old: bytes | None, new: bytes | None) -> None:
+        """Counts what became of one frame, and names it while there are few."""
+        if old == new:
+            self.unchanged += 1
+            return
+        if old is None:
+            self.added += 1
+        elif new is None:
+            self.removed += 1
+        else:
+            self.updated += 1
+        if self.frame_ids is not None:
+            if len(self.frame_ids) >= NAMED_FRAMES:
+                self.frame_ids = None
+            else:
+                self.frame_ids.append(frame_id_of(new if new is not None else old or b""))
+
     def is_change(self) -> bool:
         """Says whether anything differs from before."""
         frames = self.added or self.updated or self.removed
@@ -120,26 +137,12 @@ class _Watch:
 
     def changed(self, key: bytes, old: bytes | None, new: bytes | None) -> None:
         """Notes one change; the counts of new frames were added when they were encoded."""
-        built = self.built
         self._done += 1
         if self._progress is not None and self._done % _STEP == 0:
             self._progress("Writing frames", self._done, self._total)
         if old is not None:
             self.tally.add(decode_frame(old), -1)
-        if old == new:
-            built.unchanged += 1
-            return
-        if old is None:
-            built.added += 1
-        elif new is None:
-            built.removed += 1
-        else:
-            built.updated += 1
-        if built.frame_ids is not None:
-            if len(built.frame_ids) >= NAMED_FRAMES:
-                built.frame_ids = None
-            else:
-                built.frame_ids.append(frame_id_of(new if new is not None else old or b""))
+        self.built.note(old, new)
 
 
 def write_commit(

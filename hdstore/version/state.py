@@ -17,11 +17,11 @@ from hdstore.codec import (
     split_leaf,
 )
 from hdstore.errors import DamagedError, InvalidValueError, NotFoundError
-from hdstore.ids import frame_key
+from hdstore.ids import frame_key, sibling_id
 from hdstore.model import Commit, Frame, Schema, Stats, VersionDocument
 from hdstore.store import CommitObject, Objects, Trie, decode_commit, decode_tag, decode_tree
 
-__all__ = ["VersionState", "commit_of", "earlier_trees", "history"]
+__all__ = ["VersionState", "commit_of", "earlier_trees", "history", "stands_for"]
 
 
 def commit_of(objects: Objects, oid: str) -> str:
@@ -118,6 +118,17 @@ class VersionState:
         for blob in self.trie.leaf_blobs():
             for raw in split_leaf(blob):
                 yield frame_id_of(raw)
+
+
+def stands_for(document: VersionDocument, version: str, oid: str) -> bool:
+    """Says whether a version of this document may stand at ``<dataset id>/<version id>``, whose ref points to ``oid``.
+
+    It does at its own id, and as one of two publications of a draft at an id derived from its tag.
+    """
+    return version in (
+        f"{document.dataset_id}/{document.id}",
+        f"{document.dataset_id}/{sibling_id(document.id, oid)}",
+    )
 
 
 def history(objects: Objects, commit: str) -> Iterator[Commit]:
