@@ -60,6 +60,11 @@ class RecordReader:
         """Whether bytes are left over that are no whole record yet."""
         return bool(self._unpacker.tell() != self._fed)
 
+    @property
+    def taken(self) -> int:
+        """How many of the bytes that were fed belong to the records that were yielded."""
+        return int(self._unpacker.tell())
+
     def feed(self, data: bytes) -> None:
         """Adds bytes; take the records out before adding more than the limit."""
         try:
