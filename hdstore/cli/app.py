@@ -26,6 +26,7 @@ class _Commands(LateGroup):
         "nearest": "history",
         "diff": "history",
         "clone": "remotes",
+        "fetch": "remotes",
         "push": "remotes",
         "pull": "remotes",
         "index": "indexing",
@@ -35,6 +36,8 @@ class _Commands(LateGroup):
         "version": "versions",
         "view": "views",
         "frame": "frames",
+        "media": "media",
+        "serve-media": "media",
         "remote": "remotes",
         "root": "roots",
     }

@@ -63,13 +63,14 @@ def media_errors(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def open_regular(path: Path) -> Iterator[BinaryIO]:
+def open_regular(path: Path, *, follow: bool = True) -> Iterator[BinaryIO]:
     """Opens a regular file for reading; failures to open or read it are a MediaError.
 
-    Anything but a regular file is refused: opening a pipe would wait for ever.
+    Anything but a regular file is refused: opening a pipe would wait for ever. So is a symbolic link, unless links are
+    to be followed.
     """
     with media_errors(path):
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
         with os.fdopen(handle, "rb") as stream:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise MediaError(f"{path} is not a regular file; only files are media.")

@@ -15,10 +15,10 @@ from hdstore.errors import MediaError
 from hdstore.ids import new_hasher, new_id
 from hdstore.media.files import share_blocks, storage_errors, write_all
 
-__all__ = ["PART_PREFIX", "PART_SUFFIX", "Finish", "Part", "is_part", "open_part"]
+__all__ = ["Part", "is_part", "open_part", "part_path"]
 
-PART_PREFIX = "media-"
-PART_SUFFIX = ".part"
+_PREFIX = "media-"
+_SUFFIX = ".part"
 
 Finish = Callable[[int, Path, str, int], None]
 """Takes over a finished file: descriptor, path, hash, size."""
@@ -32,7 +32,12 @@ _REFUSED = (errno.EACCES, errno.EPERM)
 
 def is_part(name: str) -> bool:
     """Says whether a file of the tmp folder is called as the parts of media are."""
-    return name.startswith(PART_PREFIX) and name.endswith(PART_SUFFIX)
+    return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
+
+
+def part_path(tmp: Path, hash: str) -> Path:
+    """Returns where the part of a medium lies."""
+    return tmp / f"{_PREFIX}{hash}{_SUFFIX}"
 
 
 class Part:
@@ -158,10 +163,10 @@ def open_part(tmp: Path, hash: str, size: int, finish: Finish) -> Part:
     nobody goes on with. Raises OSError, which the caller translates.
     """
     tmp.mkdir(parents=True, exist_ok=True)
-    path = tmp / f"{PART_PREFIX}{hash}{PART_SUFFIX}"
+    path = part_path(tmp, hash)
     descriptor = _claim(path)
     if descriptor is None:
-        path = tmp / f"{PART_PREFIX}{new_id(16)}"
+        path = tmp / f"{_PREFIX}{new_id(16)}"
         descriptor = os.open(path, _FLAGS | os.O_EXCL, 0o666)
     part = Part(descriptor, path, hash, size, finish)
     try:

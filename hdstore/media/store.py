@@ -18,6 +18,7 @@ from hdstore.media.files import open_regular, storage_errors
 from hdstore.media.keeper import Keeper
 from hdstore.media.linker import Linker, Policy
 from hdstore.media.moved import MovedFiles
+from hdstore.media.part import part_path
 from hdstore.media.paths import check_relative, inside, is_inside, parse_root_uri, real
 from hdstore.media.roots import Roots
 from hdstore.model.progress import Progress
@@ -85,12 +86,10 @@ class Media:
 
         Whoever is about to name them relies on that: ``gc`` removes only what nothing names and is old.
         """
-        path = self.path_of(hash)
+        if self.size_of(hash) != size:
+            return False
         try:
-            found = os.lstat(path)
-            if not stat.S_ISREG(found.st_mode) or found.st_size != size:
-                return False
-            os.utime(path)
+            os.utime(self.path_of(hash))
         except OSError:
             # Not there, or another user's in a shared repository: a file of our own takes its place.
             return False
@@ -98,10 +97,15 @@ class Media:
 
     def has(self, hash: str) -> bool:
         """Says whether the bytes of this hash are kept here."""
+        return self.size_of(hash) is not None
+
+    def size_of(self, hash: str) -> int | None:
+        """Returns how many bytes of this hash are kept here, or None where none are."""
         try:
-            return stat.S_ISREG(os.lstat(self.path_of(hash)).st_mode)
+            found = os.lstat(self.path_of(hash))
         except OSError:
-            return False
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def path_of(self, hash: str) -> Path:
         """Returns where the bytes of this hash lie or would lie.
@@ -118,14 +122,24 @@ class Media:
         with open_regular(self.path_of(hash)) as stream:
             return hash_stream(stream) == hash
 
-    def hashes(self) -> Iterator[str]:
-        """Yields the hashes of all kept media, in order; files that are none are passed over."""
+    def part_size(self, hash: str) -> int:
+        """Returns how many bytes are here of a medium that is arriving; 0 where it has not begun."""
+        try:
+            found = os.lstat(part_path(self._tmp, _checked(hash)))
+        except OSError:
+            return 0
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
+    def hashes(self, *, after: str = "") -> Iterator[str]:
+        """Yields the hashes of all kept media that come ``after`` one, in order; files that are none are left out."""
         with storage_errors(f"Listing {self.folder}"):
             for folder in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
+                if folder.name < after[:2]:
+                    continue
                 with os.scandir(folder) as entries:
                     names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
                 for name in sorted(names):
-                    if _HASH.fullmatch(name) and name.startswith(folder.name):
+                    if name > after and _HASH.fullmatch(name) and name.startswith(folder.name):
                         yield name
 
     def remove(self, hash: str) -> None:

@@ -20,7 +20,7 @@ from hdstore.store.gitobjects import (
     encode_tag,
     encode_tree,
 )
-from hdstore.store.gitreach import reach_from_environment
+from hdstore.store.gitreach import reach_from_environment, ssh_command_from_environment
 from hdstore.store.layout import HDS, Layout
 from hdstore.store.libgit2 import Libgit2Reach, ask_libgit2, libgit2_reach_from_environment
 from hdstore.store.locks import Lock
@@ -43,8 +43,8 @@ __all__ = [
     "HDS",
     "ROOT_LEAF",
     "TREE_MODE",
-    "BulkReader",
     "Answer",
+    "BulkReader",
     "Catalog",
     "ChangeSource",
     "Collected",
@@ -85,6 +85,7 @@ __all__ = [
     "plain_line",
     "reach_from_environment",
     "run_git",
+    "ssh_command_from_environment",
     "update_trie",
     "verify_files",
     "write_catalog",

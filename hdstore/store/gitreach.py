@@ -17,7 +17,7 @@ from hdstore.errors import RemoteError
 from hdstore.store.git import GitReach
 from hdstore.store.process import plain_line
 
-__all__ = ["reach_from_environment"]
+__all__ = ["reach_from_environment", "ssh_command_from_environment"]
 
 _HONOURED = r"^(credential|http|url)\.|^core\.(sshcommand|askpass|gitproxy)$|^ssh\.variant$"
 _CONFIG_VARIABLES = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
@@ -51,6 +51,15 @@ def reach_from_environment(
         settings += [(key, ""), (key, _HELPER)]
         environment.update(HDSTORE_USER=user, HDSTORE_PASSWORD=password)
     return GitReach(settings=tuple(settings), environment=environment)
+
+
+def ssh_command_from_environment() -> str:
+    """Returns the line for the shell by which this user calls ssh, the same for git and for us."""
+    found: list[tuple[str, str]] = []
+    if shutil.which("git") is not None:
+        # No repository is asked: its settings are not the user's.
+        found = [*_user_settings(Path("/"), "--system"), *_user_settings(Path("/"), "--global")]
+    return _ssh_command(_last(found, "core.sshcommand"), _last(found, "ssh.variant"))
 
 
 def _user_settings(hds: Path, scope: str) -> list[tuple[str, str]]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
 
 from hdstore.errors import CancelledError, MediaError
 from hdstore.media import Keeper, Media, Roots, open_regular
@@ -85,7 +82,7 @@ class _Copying:
 
     def run(self, hashes: Iterable[str]) -> Transferred:
         if self._progress is not None and isinstance(hashes, Sequence):
-            self._total = sum(_length(self._source.path_of(hash)) or 0 for hash in hashes)
+            self._total = sum(self._source.size_of(hash) or 0 for hash in hashes)
         with self._target.keeping() as keeper, ThreadPoolExecutor(_THREADS, "hdstore-media") as pool:
             try:
                 self._copy_all(keeper, pool, hashes)
@@ -122,7 +119,7 @@ class _Copying:
     def _copy(self, keeper: Keeper, hash: str) -> None:
         """Copies one medium; runs in several threads."""
         path = self._source.path_of(hash)
-        size = _length(path)
+        size = self._source.size_of(hash)
         if size is None:
             with self._lock:
                 self._missing.append(hash)
@@ -135,7 +132,7 @@ class _Copying:
                 begun = part.offset
                 self._count(begun)
                 try:
-                    with open_regular(path) as stream:
+                    with open_regular(path, follow=False) as stream:
                         part.take(stream.fileno(), self._count)
                     part.finish()
                     break
@@ -154,12 +151,3 @@ class _Copying:
             raise CancelledError("The copying of media was stopped.")
         with self._lock:
             self._done += step
-
-
-def _length(path: Path) -> int | None:
-    """Returns the length of a kept file, or None where there is none."""
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from hdstore.media import Media
 from hdstore.model import Progress
+from hdstore.sync.reaching import GIT_HOSTS
 from hdstore.sync.urls import Place
 
 __all__ = ["MediaPlace", "Transferred", "media_place"]
@@ -59,4 +60,8 @@ def media_place(place: Place, *, program: str = "hdstore") -> MediaPlace | None:
         from hdstore.sync.mediapath import path_place
 
         return path_place(place)
+    if place.scheme == "ssh" and place.host not in GIT_HOSTS:
+        from hdstore.sync.mediassh import SshPlace
+
+        return SshPlace(place, program)
     return None

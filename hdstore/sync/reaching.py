@@ -25,7 +25,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-_HOSTS = frozenset(
+GIT_HOSTS = frozenset(
     {
         "github.com",
         "gitlab.com",
@@ -131,7 +131,7 @@ class Candidates:
         """Returns what ``work`` returns for the URL that is right; only one that is not there leads to the next."""
         if self.inner is not None:
             return work(self.url())
-        hosted = self._place.host in _HOSTS or self._place.path.endswith(".git")
+        hosted = self._place.host in GIT_HOSTS or self._place.path.endswith(".git")
         failures = []
         for inner in (False, True) if hosted else (True, False):
             try:
