@@ -1,6 +1,8 @@
 """Three-way merge of catalogs: a commit that follows from its two parents alone, so that everybody makes the same.
 
-Where the two have several best common ancestors, these are merged first, in memory.
+Where the two have several best common ancestors, these are merged first, in memory. Where both hold the same people's
+work, merged in another order, one of the two trees is taken: three-way rules alone would let peers who pull in a ring
+hand two values round for ever.
 """
 
 from __future__ import annotations
@@ -63,10 +65,24 @@ def merge_catalogs(objects: Objects, first: str, second: str) -> str:
         if empty.is_empty:
             return full.commit
     one.check_writable()
+    if _is_same_work(objects, first, second):
+        taken = max((one, other), key=lambda catalog: catalog.tree)
+        with objects.pack() as writer:
+            return _write(writer, taken, (), earlier, later)
     memory = _Memory(objects)
     base = _Virtual(memory).of(objects.merge_bases(first, second))
     with objects.pack() as writer:
         return _write_merge(memory, writer, base, first, second)
+
+
+def _is_same_work(objects: Objects, first: str, second: str) -> bool:
+    """Says whether two commits differ in merges alone."""
+    for tip, other in ((first, second), (second, first)):
+        for oid in objects.exclusive(tip, other):
+            commit = decode_commit(objects.read(oid, "commit"))
+            if len(commit.parents) < 2 or commit.author != AUTHOR:
+                return False
+    return True
 
 
 def amend_catalog(
@@ -143,24 +159,36 @@ class _Virtual:
 
 def _write_merge(reader: Reader, writer: Writer, base: str | None, first: str, second: str) -> str:
     """Writes the merge of two commits whose common ancestor is ``base`` and returns its id."""
-    parents = sorted((first, second))
-    one, other = (Catalog(reader, commit) for commit in parents)
+    one, other = (Catalog(reader, commit) for commit in sorted((first, second)))
     before = Catalog(reader, base) if base else None
     earlier, later = sorted((one, other), key=_age)
     beside = _merge_folders(reader, writer, (_beside(before), _beside(earlier), _beside(later)))
     try:
-        return write_catalog(
-            writer,
-            one,
-            [*_merged_datasets(before, earlier, later), *_merged_views(before, earlier, later)],
-            author=AUTHOR,
-            time=later.time,
-            message=_MESSAGE,
-            parents=parents,
-            beside=beside,
-        )
+        documents: list[DatasetDocument | ViewDocument] = [*_merged_datasets(before, earlier, later)]
+        documents += _merged_views(before, earlier, later)
+        return _write(writer, one, documents, earlier, later, beside)
     except InvalidValueError as error:
         raise DamagedError(f"The catalogs {first} and {second} can not be merged: {error}") from error
+
+
+def _write(
+    writer: Writer,
+    base: Catalog,
+    documents: Iterable[DatasetDocument | ViewDocument],
+    earlier: Catalog,
+    later: Catalog,
+    beside: Iterable[Entry] | None = None,
+) -> str:
+    return write_catalog(
+        writer,
+        base,
+        documents,
+        author=AUTHOR,
+        time=later.time,
+        message=_MESSAGE,
+        parents=sorted((earlier.commit, later.commit)),
+        beside=beside,
+    )
 
 
 def _differing(earlier: Mapping[str, str], later: Mapping[str, str]) -> list[str]:
