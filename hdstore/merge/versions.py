@@ -8,13 +8,13 @@ others in the tree ``conflicts``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hdstore.codec import decode_frame
 from hdstore.merge.author import AUTHOR
-from hdstore.merge.bases import base_of
+from hdstore.merge.bases import Bases
 from hdstore.merge.conflicts import merge_conflict_trees
 from hdstore.merge.frames import merge_frames
 from hdstore.merge.schemas import merge_maps, merge_schemas
@@ -81,13 +81,13 @@ def merge_versions(
 
 
 class _Merging:
-    """One merge, with those of its bases; a pair of commits is merged once."""
+    """One merge, with those of its bases."""
 
     def __init__(self, objects: Objects, tmp: Path, progress: Progress | None) -> None:
         self._objects = objects
         self._tmp = tmp
         self._progress = progress
-        self._bases: dict[tuple[str, str], str] = {}
+        self._bases = Bases(objects, self._virtual)
 
     def run(self, first: str, second: str, into: VersionDocument | None, message: str) -> Merged:
         bases = self._objects.merge_bases(first, second)
@@ -95,28 +95,23 @@ class _Merging:
             return Merged(commit=first)
         if bases == [first] and into is None:
             return Merged(commit=second)
-        return self._merge(first, second, bases, into, message, 0)
+        return self._write(first, second, bases, into, message, 0)
 
-    def _base(self, first: str, second: str, depth: int) -> str:
+    def _virtual(self, first: str, second: str, bases: Sequence[str], depth: int) -> str:
         """Returns the merge of two bases."""
-        pair = (first, second) if first < second else (second, first)
-        if pair not in self._bases:
-            bases = self._objects.merge_bases(first, second)
-            self._bases[pair] = self._merge(first, second, bases, None, MESSAGE, depth).commit
-        return self._bases[pair]
+        return self._write(first, second, bases, None, MESSAGE, depth).commit
 
-    def _merge(
+    def _write(
         self,
         first: str,
         second: str,
-        bases: list[str],
+        bases: Sequence[str],
         into: VersionDocument | None,
         message: str,
         depth: int,
     ) -> Merged:
         objects = self._objects
-        base = base_of(objects, bases, self._base, depth)
-        sides = _Sides(objects, base, first, second)
+        sides = _Sides(objects, self._bases.of(bases, depth), first, second)
         with Batch(self._tmp) as batch, objects.pack() as writer:
             work = _Tree(objects, writer, sides, bases, self._progress)
             built = work.build(batch, into)

@@ -7,6 +7,7 @@ from hdstore.repository.comparing import ComparedField, compare_views
 from hdstore.repository.dataset import Dataset
 from hdstore.repository.dataviews import DataView
 from hdstore.repository.indexing import IndexedVersion, IndexReport
+from hdstore.repository.merging import MergeReport
 from hdstore.repository.naming import quote_name, split_path
 from hdstore.repository.reports import Finding, GcReport, ImportReport
 from hdstore.repository.repository import Repository, clone, init, open_repository
@@ -24,6 +25,7 @@ __all__ = [
     "ImportReport",
     "IndexReport",
     "IndexedVersion",
+    "MergeReport",
     "Repository",
     "StoredView",
     "author_from_environment",

@@ -26,9 +26,9 @@ from hdstore.model import (
     check_name,
     replace,
 )
-from hdstore.repository import finding
+from hdstore.repository import finding, merging, resolving, restoring
 from hdstore.repository.bulk import Bulk
-from hdstore.repository.core import Change, Core, draft_ref, published_ref
+from hdstore.repository.core import Change, Core, draft_ref, published_ref, tombstone
 from hdstore.repository.indexing import rows_of
 from hdstore.repository.naming import clean_tags
 from hdstore.repository.saving import save_batch, save_edits, write_child, write_metadata
@@ -295,6 +295,13 @@ class DatasetVersion:
         """Replaces the metadata; it never merges (row 28)."""
         return self.apply(SetVersionMetadata(metadata=metadata))
 
+    # Joining what others did, and going back
+
+    merge = merging.merge
+    conflicts = resolving.conflicts
+    resolve = resolving.resolve
+    restore = restoring.restore
+
     # What people say of it
 
     def _edit_record(self, message: str, **fields: object) -> None:
@@ -387,7 +394,7 @@ class DatasetVersion:
                 raise ReadOnlyError(f"Version {self.path} is published; deleting it needs force.")
             change.removals.append(RefUpdate(ref, oid, None))
             record = change.record(dataset_id, self.id)
-            change.put_version(dataset_id, self.id, replace(record, deleted=True))
+            change.put_version(dataset_id, self.id, tombstone(core, dataset_id, self.id, record))
 
     def _draft_tip(self) -> str:
         """Returns the commit of this draft, which is to be published."""
@@ -400,8 +407,10 @@ class DatasetVersion:
         """Adds to ``change`` what publishes ``commit``, the tip of this draft or a commit made on it."""
         core, dataset_id = self._core, self.dataset.id
         if VersionState(core.objects, tip).has_conflicts():
+            waiting = len(self.conflicts())
             raise ConflictError(
-                f"Version {self.path} holds conflicts of a merge; resolve them, then publish."
+                f"Version {self.path} holds {waiting} conflict{'' if waiting == 1 else 's'} of a merge, so it can not"
+                f" be published; see them with 'hdstore conflicts {self.path}' and resolve them with 'hdstore resolve'."
             )
         tag = encode_tag(
             target=commit,

@@ -13,7 +13,9 @@ from hdstore import (
     AlreadyExistsError,
     Annotation,
     Author,
+    Conflict,
     ConflictError,
+    ConflictSide,
     Dataset,
     DatasetVersion,
     InvalidInputError,
@@ -31,6 +33,7 @@ from hdstore import (
     Status,
     replace,
 )
+from hdstore.merge import update_conflicts
 from hdstore.store import TREE_MODE, Entry, RefUpdate, decode_commit, decode_tree, encode_commit, encode_tree
 
 MakeFrame = Callable[..., SingleFrame]
@@ -286,14 +289,17 @@ def test_a_draft_goes_without_a_word_and_a_published_version_by_force(
 
 
 def with_conflicts(repository: Repository, version: DatasetVersion) -> None:
-    """Gives a draft the mark of conflicts that a merge left."""
+    """Gives a draft a conflict, as a merge leaves it."""
     core = repository._core
     tip = decode_commit(core.objects.read(version.commit, "commit"))
     entries = decode_tree(core.objects.read(tip.tree, "tree"))
+    sides = (ConflictSide(commit="1" * 40, value="x"), ConflictSide(commit="2" * 40, value="y"))
+    conflict = Conflict(frame_id="a", path=("blob",), sides=sides)
     with core.objects.loose() as writer:
-        mark = Entry(TREE_MODE, "conflicts", writer.write("tree", encode_tree([])))
+        tree = update_conflicts(core.objects, writer, None, {"a": [conflict]})
+        assert tree is not None
         data = encode_commit(
-            tree=writer.write("tree", encode_tree([*entries, mark])),
+            tree=writer.write("tree", encode_tree([*entries, Entry(TREE_MODE, "conflicts", tree)])),
             parents=(version.commit,),
             author=core.author,
             time=core.now(),
@@ -313,7 +319,8 @@ def test_conflicts_keep_a_version_from_being_published(
     before = draft.commit
     for publish in (draft.publish, draft.snapshot, lambda: draft.snapshot(metadata={"a": 1})):
         with pytest.raises(
-            ConflictError, match=r"^Version plates/Current holds conflicts of a merge; resolve them"
+            ConflictError,
+            match=r"^Version plates/Current holds 1 conflict of a merge, .* 'hdstore resolve'\.$",
         ):
             publish()
     assert draft.commit == before
