@@ -4,6 +4,9 @@ A merge commit is a function of its two parents: they stand in the order of thei
 nobody in person made it. So all who merge the same two commits write the same one, and peers that exchange their work
 end at one commit. It always completes: what both sides changed differently becomes a conflict, a value among the
 others in the tree ``conflicts``.
+
+Where both sides hold the same people's work, merged in another order, the tree of one of them is taken: three-way rules
+alone would let peers who pull in a ring hand two values round for ever.
 """
 
 from __future__ import annotations
@@ -95,7 +98,30 @@ class _Merging:
             return Merged(commit=first)
         if bases == [first] and into is None:
             return Merged(commit=second)
+        if into is None and self._is_same_work(first, second):
+            return self._write_one_of(first, second, message)
         return self._write(first, second, bases, into, message, 0)
+
+    def _is_same_work(self, first: str, second: str) -> bool:
+        """Says whether two commits differ in merges alone."""
+        for tip, other in ((first, second), (second, first)):
+            for oid in self._objects.exclusive(tip, other):
+                commit = decode_commit(self._objects.read(oid, "commit"))
+                if len(commit.parents) < 2 or commit.author != AUTHOR:
+                    return False
+        return True
+
+    def _write_one_of(self, first: str, second: str, message: str) -> Merged:
+        """Merges two commits of the same work: the tree of one of them is that of both."""
+        trees = {oid: decode_commit(self._objects.read(oid, "commit")).tree for oid in (first, second)}
+        sides = _Sides(self._objects, None, first, second)
+        counts = Built(tree=max(trees.values()))
+        taken = sides.first if trees[first] == counts.tree else sides.second
+        for _, old, new in sides.first.trie.diff(taken.trie):
+            counts.note(old, new)
+        with self._objects.pack() as writer:
+            commit = _write_merge(writer, counts.tree, sides, message)
+        return Merged(commit=commit, added=counts.added, updated=counts.updated, removed=counts.removed)
 
     def _virtual(self, first: str, second: str, bases: Sequence[str], depth: int) -> str:
         """Returns the merge of two bases."""
@@ -115,14 +141,7 @@ class _Merging:
         with Batch(self._tmp) as batch, objects.pack() as writer:
             work = _Tree(objects, writer, sides, bases, self._progress)
             built = work.build(batch, into)
-            commit = write_commit(
-                writer,
-                tree=built.tree,
-                parents=sorted((first, second)),
-                author=AUTHOR,
-                time=sides.time,
-                message=message,
-            )
+            commit = _write_merge(writer, built.tree, sides, message)
         return Merged(
             commit=commit,
             added=built.added,
@@ -149,6 +168,12 @@ class _Sides:
         """Returns the trees of frames of the base, the first and the second side."""
         base = None if self.base is None else self.base.trie.tree
         return base, self.first.trie.tree, self.second.trie.tree
+
+
+def _write_merge(writer: Writer, tree: str, sides: _Sides, message: str) -> str:
+    return write_commit(
+        writer, tree=tree, parents=sorted(sides.commits), author=AUTHOR, time=sides.time, message=message
+    )
 
 
 class _Tree:

@@ -204,6 +204,21 @@ def test_peers_that_merge_each_others_merges_end_at_one_commit(
     check(place, tips[0])
 
 
+def test_peers_who_pull_in_a_ring_come_to_one_value(place: Place) -> None:
+    """Each only ever sees what its neighbour had a round ago: the commits differ for ever, what they hold does not."""
+    root = place.commit(Held({"a": frame("a", ("x", 0))}))
+    tips = [place.commit(Held({"a": frame("a", ("x", n))}, {"k": n}), root, time=n) for n in (1, 2, 3)]
+    seen = set()
+    for _ in range(7):
+        tips = [place.merge(tips[peer], tips[(peer + 1) % 3]) for peer in range(3)]
+        trees = {place.tree(tip) for tip in tips}
+        seen.add(len(trees))
+
+    assert len(trees) == 1
+    assert seen != {1}
+    check(place, tips[0])
+
+
 def test_criss_cross_merges_have_a_base_of_their_own(place: Place) -> None:
     """Two peers merged the same two commits with a third between: what both bases hold is no conflict."""
     root = place.commit(Held({"a": frame("a", ("x", 0))}))
