@@ -19,6 +19,7 @@ from hdstore.codec.documents import (
     encode_version,
 )
 from hdstore.codec.frames import (
+    canonical_bytes,
     complete_ids,
     decode_frame,
     encode_frame,
@@ -48,6 +49,7 @@ from hdstore.codec.viewtext import view_from_text
 __all__ = [
     "MAX_VIEW_BYTES",
     "SourceMedium",
+    "canonical_bytes",
     "complete_ids",
     "conflict_id",
     "decode_conflicts",

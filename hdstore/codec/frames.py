@@ -12,6 +12,7 @@ from hdstore.ids import derive_id
 from hdstore.model import Annotation, Ellipse, Frame, Mask, Source, check_frame, check_given_frame
 
 __all__ = [
+    "canonical_bytes",
     "complete_ids",
     "decode_frame",
     "encode_frame",
@@ -136,6 +137,11 @@ def is_canonical_frame(data: bytes) -> bool:
         return encode_frame(decode_frame(data)) == data
     except (DamagedError, InvalidValueError):
         return False
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """Returns the bytes of a part of a stored frame; the same to the bit give the same: 1 is not 1.0, 0.0 not -0.0."""
+    return _encoder.encode(value)
 
 
 def same_value(a: Any, b: Any) -> bool:

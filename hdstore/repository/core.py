@@ -30,6 +30,7 @@ from hdstore.store import (
 )
 
 if TYPE_CHECKING:
+    from hdstore.blame import Histories
     from hdstore.index import Index
 
 _log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Core:
         self.refs = Refs(layout.hds)
         self.roots = Roots(layout.local)
         self.media = Media(layout.media, self.roots, layout.tmp, cache=layout.index)
+        self.histories: dict[str, Histories] = {}
         self._catalog: Catalog | None = None
         self._aside: finalize[..., Core] | None = None
 

@@ -26,7 +26,7 @@ from hdstore.model import (
     check_name,
     replace,
 )
-from hdstore.repository import finding, merging, resolving, restoring
+from hdstore.repository import blaming, finding, merging, resolving, restoring
 from hdstore.repository.bulk import Bulk
 from hdstore.repository.core import Change, Core, draft_ref, published_ref, tombstone
 from hdstore.repository.indexing import rows_of
@@ -220,6 +220,11 @@ class DatasetVersion:
     def diff(self, other: DatasetVersion) -> Diff:
         """Returns what was done from this version to ``other``."""
         return diff(self.state(), other.state())
+
+    # Who did what to a frame
+
+    blame = blaming.blame
+    history = blaming.history
 
     # Editing
 

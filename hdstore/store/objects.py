@@ -19,6 +19,7 @@ from hdstore.errors import DamagedError
 from hdstore.model import Progress
 from hdstore.store import files
 from hdstore.store.ancestry import Ancestry
+from hdstore.store.bulk import BulkReader
 from hdstore.store.gitobjects import OBJECT_LIMIT, check_oid, decode_commit, object_id
 from hdstore.store.locks import Lock
 from hdstore.store.loose import LooseWriter
@@ -138,6 +139,15 @@ class Objects:
         if reader is None:
             reader = handle.readers[index] = PackReader(index, self._bases)
         return reader
+
+    @contextmanager
+    def bulk(self) -> Iterator[BulkReader]:
+        """Yields a reader of many small objects, for one thread; each costs it a fraction of what ``read`` does."""
+        reader = BulkReader(self._handle().presence.packs(), self._bases, self.read)
+        try:
+            yield reader
+        finally:
+            reader.close()
 
     def _read_parents(self, oid: str) -> tuple[int, tuple[str, ...]]:
         commit = decode_commit(self.read(oid, "commit"))

@@ -75,7 +75,7 @@ class PackReader:
             return None
         descriptor = os.open(self.index.pack, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            return self._resolve(descriptor, offset)
+            return self.resolve(descriptor, offset)
         finally:
             os.close(descriptor)
 
@@ -122,8 +122,11 @@ class PackReader:
             raise self._damaged(f"an entry can not be inflated ({error})") from error
         return b"".join(parts)
 
-    def _resolve(self, descriptor: int, offset: int) -> tuple[str, bytes]:
-        """Returns the object at ``offset``: follows the chain to an object that is stored whole, and goes back."""
+    def resolve(self, descriptor: int, offset: int) -> tuple[str, bytes]:
+        """Returns the object at ``offset``: follows the chain to an object that is stored whole, and goes back.
+
+        ``descriptor`` is the pack, open; the hash is not verified.
+        """
         end = os.fstat(descriptor).st_size - _TRAILER
         chain: list[tuple[int, bytes]] = []
         weight = 0

@@ -1,0 +1,124 @@
+"""Finding who gave each part of a frame its value: one walk back that asks for all parts at once.
+
+A commit is credited with what none of its parents holds. Where one of them holds it, the search goes on there: at a
+merge each part follows its own parent. So a merge is named only for what was combined or chosen in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from heapq import heappop, heappush
+from typing import TypeAlias
+
+from hdstore.blame.line import Line
+from hdstore.blame.parts import Parts
+from hdstore.blame.values import Path
+
+__all__ = ["ADDED", "LAST", "Credits", "Question", "questions", "trace"]
+
+ADDED: Path = ("?", "added")
+LAST: Path = ("?", "last")
+
+Question: TypeAlias = tuple[str | None, Path]
+"""What is asked for: an annotation's id, or None for the frame itself; then ``ADDED``, ``LAST``, or a field's path.
+
+No field's path begins with a question mark.
+"""
+
+Credits: TypeAlias = dict[Question, int]
+"""The commit that is credited with each."""
+
+
+def questions(value: Parts) -> list[Question]:
+    """Returns all that can be asked of a frame."""
+    names = [None, *value.annotations]
+    return [(name, path) for name in names for path in (ADDED, LAST, *value.fields(name))]
+
+
+def trace(line: Line, known: Mapping[int, Credits]) -> tuple[Credits, int]:
+    """Returns who is credited with each part of the frame at the line's tip, and how many values were looked at.
+
+    ``known`` are credits that were found before, by mark; the search ends where it meets them.
+    """
+    value = line.value(line.tip)
+    credits: Credits = {}
+    if value is None:
+        return credits, 0
+    waiting = [-line.tip]
+    asked: dict[int, set[Question]] = {line.tip: {*questions(value)}}
+    looked = 0
+
+    def credit(question: Question, mark: int) -> None:
+        # The last change may be looked for on several sides of a merge.
+        before = credits.get(question)
+        if before is None or line.order(mark) < line.order(before):
+            credits[question] = mark
+
+    while waiting:
+        mark = -heappop(waiting)
+        wanted = asked.pop(mark)
+        if mark in known:
+            for question in wanted:
+                credit(question, known[mark][question])
+            continue
+        looked += 1
+        for target, passed in _step(line, mark, wanted).items():
+            if target == mark:
+                for question in passed:
+                    credit(question, mark)
+            elif target in asked:
+                asked[target] |= passed
+            else:
+                asked[target] = passed
+                heappush(waiting, -target)
+    return credits, looked
+
+
+def _step(line: Line, mark: int, wanted: set[Question]) -> dict[int, set[Question]]:
+    """Returns where to go on with each question; at ``mark`` itself ends what it is credited with."""
+    parents = line.parents(mark)
+    for parent in parents:
+        if line.same(mark, parent):
+            return {parent: wanted}
+    value = line.value(mark)
+    assert value is not None, "only what is there is asked for"
+    held = [(parent, found) for parent in parents if (found := line.value(parent)) is not None]
+    going: dict[int, set[Question]] = {}
+    for name in {name for name, _ in wanted}:
+        asked = {question for question in wanted if question[0] == name}
+        whole = value.whole(name)
+        same = next((parent for parent, found in held if found.whole(name) == whole), None)
+        if same is not None:
+            going.setdefault(same, set()).update(asked)
+            continue
+        for question in asked:
+            for target in _holders(value, held, question) or [mark]:
+                going.setdefault(target, set()).add(question)
+    return going
+
+
+def _holders(value: Parts, held: list[tuple[int, Parts]], question: Question) -> list[int]:
+    """Returns the parents to go on with, none where the value came with this commit."""
+    name, path = question
+    there = [(parent, found) for parent, found in held if found.holds(name)]
+    if path == ADDED:
+        return [parent for parent, _ in there[:1]]
+    if path == LAST:
+        return _combined(value, there, name) if len(held) > 1 else []
+    encoded = value.field(name, path)
+    return [parent for parent, found in there if found.field(name, path) == encoded][:1]
+
+
+def _combined(value: Parts, there: list[tuple[int, Parts]], name: str | None) -> list[int]:
+    """Returns the parents from which a merge took fields that not all of them agree in; none where it made its own."""
+    fields = set().union(value.scope(name), *(found.scope(name) for _, found in there))
+    needed: dict[int, None] = {}
+    for one, path in fields:
+        encoded = value.field(one, path)
+        holders = [parent for parent, found in there if found.field(one, path) == encoded]
+        if not holders:
+            return []
+        if len(holders) < len(there):
+            needed[holders[0]] = None
+    # What differs is then the order of the annotations, which is nobody's change.
+    return [*needed] or [parent for parent, _ in there[:1]]
