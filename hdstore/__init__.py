@@ -110,6 +110,8 @@ if TYPE_CHECKING:
         read_view_file,
     )
     from hdstore.repository import open_repository as open
+    from hdstore.repository.mediastatus import MediaStatus
+    from hdstore.sync.mediaplace import Transferred
     from hdstore.version import VersionState
     from hdstore.view import ViewItem
 
@@ -164,6 +166,7 @@ __all__ = [
     "MaskLabel",
     "MaskValue",
     "MediaError",
+    "MediaStatus",
     "MergeReport",
     "MissingPackageError",
     "NotFoundError",
@@ -195,6 +198,7 @@ __all__ = [
     "Status",
     "StorageError",
     "StoredView",
+    "Transferred",
     "UntrustedError",
     "VersionState",
     "View",
@@ -305,6 +309,8 @@ _HOMES = {
         "init",
         "read_view_file",
     ),
+    "hdstore.repository.mediastatus": ("MediaStatus",),
+    "hdstore.sync.mediaplace": ("Transferred",),
     "hdstore.version": ("VersionState",),
     "hdstore.view": ("ViewItem",),
 }

@@ -8,7 +8,7 @@ from hdstore.media.linker import Linker, Policy
 from hdstore.media.part import Part, is_part
 from hdstore.media.probe import MAX_PIXELS, MediaInfo, probe
 from hdstore.media.roots import Roots
-from hdstore.media.store import Media
+from hdstore.media.store import Media, is_hash
 
 __all__ = [
     "MAX_PIXELS",
@@ -19,6 +19,7 @@ __all__ = [
     "Part",
     "Policy",
     "Roots",
+    "is_hash",
     "is_part",
     "open_regular",
     "probe",

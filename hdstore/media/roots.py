@@ -121,6 +121,20 @@ class Roots:
 
         self._change(change)
 
+    def noted_remotes(self) -> tuple[str, ...]:
+        """Returns the URLs of remotes that somebody at this machine has exchanged with."""
+        return self._noted(self._read())
+
+    def note_remote(self, url: str) -> None:
+        """Remembers that somebody at this machine exchanges with the remote at a URL."""
+        if url in self.noted_remotes():
+            return
+
+        def change(settings: dict[str, Any]) -> None:
+            settings["remotes"] = [*(noted for noted in self._noted(settings) if noted != url), url]
+
+        self._change(change)
+
     def _change(self, change: Callable[[dict[str, Any]], None]) -> None:
         with exclusive(self._path.parent / "locks" / self._path.name):
             settings = dict(self._read())
@@ -148,14 +162,14 @@ class Roots:
         return settings
 
     def _own(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Returns the settings without the places, unless they were given to this very folder.
+        """Returns the settings without the places and remotes, unless they were given to this very folder.
 
         A repository that was copied onto this disk is a stranger's, and so are the places it says may be read. A copy
         has another inode number, which nobody who packs a folder can foresee.
         """
         if settings.get("folder") == self._folder_number():
             return settings
-        return {key: value for key, value in settings.items() if key not in ("roots", "allowed")}
+        return {key: value for key, value in settings.items() if key not in ("roots", "allowed", "remotes")}
 
     def _folder_number(self) -> int:
         return os.stat(self._path.parent).st_ino
@@ -165,6 +179,12 @@ class Roots:
         if not isinstance(roots, dict) or not all(map(_is_place, roots.values())):
             raise InvalidFileError(f"[roots] in {self._path} gives each name one absolute path as a string.")
         return dict(roots)
+
+    def _noted(self, settings: dict[str, Any]) -> tuple[str, ...]:
+        noted = settings.get("remotes", [])
+        if not isinstance(noted, list | tuple) or not all(isinstance(url, str) for url in noted):
+            raise InvalidFileError(f"'remotes' in {self._path} is a list of URLs as strings.")
+        return tuple(noted)
 
     def _allowed(self, settings: dict[str, Any]) -> tuple[str, ...]:
         places = settings.get("allowed", [])

@@ -6,8 +6,9 @@ import os
 import re
 import stat
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import unquote
 
 from hdstore.errors import InvalidValueError, MediaError, UntrustedError
@@ -23,9 +24,13 @@ from hdstore.media.paths import check_relative, inside, is_inside, parse_root_ur
 from hdstore.media.roots import Roots
 from hdstore.model.progress import Progress
 
-__all__ = ["Media"]
+__all__ = ["Media", "is_hash"]
 
 _HASH = re.compile(r"[0-9a-f]{64}")
+
+
+Fetcher: TypeAlias = Callable[[str], bool]
+"""Brings a kept medium from elsewhere, by its hash; says whether it is here now."""
 
 
 class Media:
@@ -42,6 +47,8 @@ class Media:
         self._tmp = tmp
         self.cache = FileCache((cache or folder.parent / "index") / "files")
         self._moved = MovedFiles(self.cache)
+        self.fetcher: Fetcher | None = None
+        """Asked for kept media that are not here, when they are to be used."""
         # Facts that were gathered but not written would cost reading those files again.
         weakref.finalize(self, self.cache.close)
 
@@ -149,22 +156,25 @@ class Media:
 
     # Media where they lie
 
-    def local_path(self, uri: str, *, hash: str = "", size: int | None = None) -> Path | None:
+    def local_path(
+        self, uri: str, *, hash: str = "", size: int | None = None, fetch: bool = True
+    ) -> Path | None:
         """Returns where the bytes that a URI means lie on this machine, or None where they do not.
 
-        None is also the answer for a root that this machine has not mapped, and for URIs of servers and
+        A kept medium that is not here is asked for elsewhere, unless ``fetch`` is False: for who only looks. None is
+        also the answer for a root that this machine has not mapped, and for URIs of servers and
         buckets (http, s3, ...). Where ``hash`` is given, kept bytes stand for a file that is missing; with
         ``size`` too, a file that was moved under its root is found again.
 
         Raises:
             UntrustedError: the URI leaves its root, or is a file outside of the places that this machine
                 allows.
-            MediaError: the file is there, but it is not ``size`` bytes long: it was changed since it was
-                linked.
+            MediaError: a kept medium could not be fetched; or a linked file is there, but not ``size`` bytes long: it
+                was changed since it was linked.
         """
         scheme, _, rest = uri.partition(":")
         if scheme == "media":
-            return self.path_of(rest) if self.has(rest) else None
+            return self.path_of(rest) if self.has(rest) or (fetch and self._fetch(rest)) else None
         if scheme not in ("root", "file"):
             return None
         place: Path | None = None
@@ -184,6 +194,9 @@ class Media:
         if length is not None:
             raise MediaError(f"{path} has {length} bytes, not {size}: it was changed since it was linked.")
         return None
+
+    def _fetch(self, hash: str) -> bool:
+        return self.fetcher is not None and self.fetcher(hash) and self.has(hash)
 
     def linker(self, *, policy: Policy = "link", root: str | None = None, base: Path | None = None) -> Linker:
         """Returns what turns files into sources.
@@ -219,8 +232,13 @@ class Media:
         return next((path for path in paths if _length(path) is not None), paths[0])
 
 
+def is_hash(text: str) -> bool:
+    """Says whether a text can name a kept medium: 64 lower-case hexadecimal digits."""
+    return _HASH.fullmatch(text) is not None
+
+
 def _checked(hash: str) -> str:
-    if not _HASH.fullmatch(hash):
+    if not is_hash(hash):
         raise InvalidValueError(f"Media are named by 64 lower-case hexadecimal digits, not {hash!r}.")
     return hash
 

@@ -32,10 +32,14 @@ from hdstore.store import (
 if TYPE_CHECKING:
     from hdstore.blame import Histories
     from hdstore.index import Index
+    from hdstore.repository.firstuse import FirstUse
 
 _log = logging.getLogger(__name__)
 
-__all__ = ["KEEP_REF", "Core", "draft_ref", "keep_moves", "keep_ref", "published_ref"]
+__all__ = ["KEEP_REF", "SEEN_REF", "Core", "draft_ref", "keep_moves", "keep_ref", "published_ref", "tombstone"]
+
+SEEN_REF = "refs/hdstore/remotes/"
+"""Below it stands what each remote had when it was last seen."""
 
 KEEP_REF = "refs/tags/keep/"
 """Below it stand the commits that views pin; no dataset's id is "keep", for ids have a dot."""
@@ -67,17 +71,32 @@ class Core:
         self.refs = Refs(layout.hds)
         self.roots = Roots(layout.local)
         self.media = Media(layout.media, self.roots, layout.tmp, cache=layout.index)
+        self.media.fetcher = self._fetch_medium
         self.histories: dict[str, Histories] = {}
         self._catalog: Catalog | None = None
         self._aside: finalize[..., Core] | None = None
 
     def close(self) -> None:
         """Lets go of open files, and of the index that goes with this handle."""
+        first_use = self.__dict__.pop("first_use", None)
+        if first_use is not None:
+            first_use.close()
         self.media.close()
         if self._aside is not None:
             self._aside()
             self._aside = None
             self.__dict__.pop("index", None)
+
+    @cached_property
+    def first_use(self) -> FirstUse:
+        """Fetches kept media that are used and not here."""
+        # What reaches others is loaded by who needs a medium of theirs.
+        from hdstore.repository.firstuse import FirstUse
+
+        return FirstUse(self)
+
+    def _fetch_medium(self, hash: str) -> bool:
+        return bool(self.roots.noted_remotes()) and self.first_use(hash)
 
     @property
     def index_folder(self) -> Path:
@@ -305,6 +324,20 @@ class Change:
         )
         self.moves += keep_moves(self._core.refs, after - before, held=True)
         self.removals += keep_moves(self._core.refs, before - after, held=False)
+
+
+def tombstone(core: Core, dataset_id: str, version_id: str, record: VersionRecord) -> VersionRecord:
+    """Returns the record of a version that is deleted now: it names what was known of it, here and at the remotes.
+
+    Work that somebody did elsewhere without being known here is not among it; it brings the version back.
+    """
+    version = f"{dataset_id}/{version_id}"
+    known = {oid for name in (draft_ref, published_ref) if (oid := core.refs.get(name(dataset_id, version_id)))}
+    for name, oid in core.refs.list(SEEN_REF).items():
+        # refs/hdstore/remotes/<remote>/heads/<dataset>/<version>
+        if name.removeprefix(SEEN_REF).split("/", 2)[2] == version:
+            known.add(oid)
+    return replace(record, deleted=True, last=tuple(sorted(known)))
 
 
 def keep_moves(refs: Refs, commits: Iterable[str], *, held: bool) -> list[RefUpdate]:

@@ -184,6 +184,10 @@ class DataView:
             else:
                 yield item.frame
 
+    def stored(self, *, progress: Progress | None = None) -> Iterator[Frame]:
+        """Streams the frames of all queries as they are stored, without repeats; their order means nothing."""
+        return self._started(progress).stored()
+
     def ids(self, start: int = 0, worker: int = 0, workers: int = 1) -> Iterator[str]:
         """Streams the ids of the frames of the items, without reading the frames."""
         return self._started().ids(start, worker, workers)
@@ -213,9 +217,13 @@ class DataView:
         """Finds the media of its frames on this machine and has them read ahead; says which are missing (row 127)."""
         from hdstore.view import prefetch
 
-        frames = self._started(progress).stored()
         return prefetch(
-            frames, self.media, workers=workers, masks=masks, previews=previews, progress=progress
+            self.stored(progress=progress),
+            self.media,
+            workers=workers,
+            masks=masks,
+            previews=previews,
+            progress=progress,
         )
 
     # Where scripts get it from

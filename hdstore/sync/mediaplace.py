@@ -11,7 +11,7 @@ from hdstore.model import Progress
 from hdstore.sync.reaching import GIT_HOSTS
 from hdstore.sync.urls import Place
 
-__all__ = ["MediaPlace", "Transferred", "media_place"]
+__all__ = ["MediaPlace", "Transferred", "may_keep_media", "media_place"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,11 @@ class MediaPlace(Protocol):
         """Lets go of the other side."""
 
 
+def may_keep_media(place: Place) -> bool:
+    """Says, without asking anybody, whether a remote at ``place`` can keep media."""
+    return place.scheme == "path" or (place.scheme == "ssh" and place.host not in GIT_HOSTS)
+
+
 def media_place(place: Place, *, program: str = "hdstore") -> MediaPlace | None:
     """Returns the media of the remote at ``place``; None where such a remote keeps none.
 
@@ -60,7 +65,7 @@ def media_place(place: Place, *, program: str = "hdstore") -> MediaPlace | None:
         from hdstore.sync.mediapath import path_place
 
         return path_place(place)
-    if place.scheme == "ssh" and place.host not in GIT_HOSTS:
+    if may_keep_media(place):
         from hdstore.sync.mediassh import SshPlace
 
         return SshPlace(place, program)

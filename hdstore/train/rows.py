@@ -175,7 +175,7 @@ def _json(value: Any) -> str:
 
 def _local_path(frame: Frame, source: Source, media: Media) -> str | None:
     try:
-        path = media.local_path(source.uri, hash=source.hash, size=source.size)
+        path = media.local_path(source.uri, hash=source.hash, size=source.size, fetch=False)
     except MediaError as error:
         raise MediaError(f"Frame {frame.id!r}: {error}") from error
     return None if path is None else str(path)
