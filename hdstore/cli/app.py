@@ -24,7 +24,7 @@ class _Commands(LateGroup):
         "log": "history",
         "query": "history",
         "nearest": "history",
-        "diff": "history",
+        "diff": "diffing",
         "clone": "remotes",
         "fetch": "remotes",
         "push": "remotes",

@@ -22,6 +22,7 @@ __all__ = [
     "console",
     "count",
     "iso_time",
+    "json_text",
     "note",
     "print_facts",
     "print_json",
@@ -87,10 +88,15 @@ def print_lines(lines: Iterable[str]) -> None:
 
 def print_json(value: Any) -> None:
     """Writes one JSON value."""
+    print_raw(json_text(value))
+
+
+def json_text(value: Any, *, indent: int | None = 2) -> str:
+    """Returns a value as JSON that standard output can take."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    text = json.dumps(value, ensure_ascii=not utf8, indent=2)
+    text = json.dumps(value, ensure_ascii=not utf8, indent=indent)
     # JSON leaves DEL and the C1 controls as they are; they stand in strings only, where escapes are equal.
-    print_raw(re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", text))
+    return re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def print_table(

@@ -14,6 +14,8 @@ from hdstore.diff.frames import (
     iter_differing,
 )
 from hdstore.diff.geometry import GeometryChange, distance, iou
+from hdstore.diff.lines import Line, detail_lines, value_line
+from hdstore.diff.plain import change_to_builtins, summary_to_builtins, value_to_builtins
 from hdstore.diff.summary import DiffSummary, LabelDelta, Tally, summary
 from hdstore.diff.values import ABSENT, ValueChange, dotted, value_changes
 from hdstore.diff.versions import compare_schemas, compare_versions
@@ -28,13 +30,16 @@ __all__ = [
     "FramePair",
     "GeometryChange",
     "LabelDelta",
+    "Line",
     "Tally",
     "ValueChange",
+    "change_to_builtins",
     "compare_annotations",
     "compare_frames",
     "compare_schemas",
     "compare_versions",
     "detail",
+    "detail_lines",
     "diff",
     "distance",
     "dotted",
@@ -43,5 +48,8 @@ __all__ = [
     "iter_changes",
     "iter_differing",
     "summary",
+    "summary_to_builtins",
     "value_changes",
+    "value_line",
+    "value_to_builtins",
 ]

@@ -103,7 +103,7 @@ def _geometry(change: GeometryChange) -> str:
         unit = "" if before in _IN_SPACE else " px"
         parts.append(f"moved {_distance(far)}{unit}")
     elif before == after and not parts:
-        parts.append("reshaped")
+        parts.append("drawn anew" if share == 1 else "reshaped")
     if share is not None:
         parts.append(f"IoU {_share(share)}")
     return ", ".join(parts)

@@ -23,6 +23,7 @@ from hdstore.model import (
     check_metadata,
     check_name,
 )
+from hdstore.repository import diffing
 from hdstore.repository.author import author_from_environment
 from hdstore.repository.comparing import ComparedField, compare_views, with_names
 from hdstore.repository.core import Core, draft_ref
@@ -245,6 +246,11 @@ class Repository:
     def with_names(self, view: View) -> View:
         """Returns the view for people to read: names for ids, and pins by the paths of versions."""
         return with_names(self._core, view)
+
+    # What is named by a text, and what differs
+
+    state = diffing.state_at
+    diff = diffing.diff_of
 
     # Files in and out
 

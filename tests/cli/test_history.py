@@ -1,4 +1,4 @@
-"""``hdstore log``, ``query`` and ``diff``."""
+"""``hdstore log``, ``query`` and ``nearest``."""
 
 from __future__ import annotations
 
@@ -67,40 +67,6 @@ def test_a_wrong_query_shows_where(run: Run, street: Path) -> None:
     assert caret.strip() == "^"
     line, caret = wide.err.splitlines()[-2:]
     assert caret.index("^") >= line.index("(") + 1
-
-
-def test_a_diff_names_frames_and_annotations(run: Run, versions: tuple[str, str]) -> None:
-    """Diff --json lists what was added, removed and changed, down to annotations and fields."""
-    found = run("diff", *versions, "--json").json
-
-    assert (found["added"], found["removed"]) == (["d"], ["c"])
-    nothing: list[str] = []
-    assert [
-        {
-            "id": "a",
-            "annotations": {"added": nothing, "removed": nothing, "changed": nothing},
-            "fields": ["metadata"],
-        },
-        {
-            "id": "b",
-            "annotations": {"added": nothing, "removed": ["bus-1"], "changed": nothing},
-            "fields": nothing,
-        },
-    ] == found["changed"]
-
-
-def test_a_diff_is_readable(run: Run, versions: tuple[str, str]) -> None:
-    """Diff marks frames with +, - and ~, and --stat counts only."""
-    assert run("diff", *versions).lines == [
-        "+ d",
-        "- c",
-        "~ a  metadata",
-        "~ b  -1 annotation",
-        "1 frame added, 1 removed, 2 changed.",
-    ]
-    assert run("diff", *versions, "--stat").lines == ["1 frame added, 1 removed, 2 changed."]
-    assert run("diff", versions[0], versions[0]).lines == ["0 frames added, 0 removed, 0 changed."]
-    run("diff", *versions, "--stat", "--json", code=2)
 
 
 def test_a_query_is_sorted_by_any_field(run: Run, opened: Repository) -> None:

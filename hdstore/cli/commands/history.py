@@ -1,9 +1,9 @@
-"""``hdstore log``, ``query``, ``nearest``, ``diff``: what happened to a version, what is in it, what differs."""
+"""``hdstore log``, ``query``, ``nearest``: what happened to a version, and what is in it."""
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,9 +14,6 @@ from hdstore.cli.output import count, note, print_json, print_lines, print_raw, 
 from hdstore.cli.progress import working
 from hdstore.cli.registry import command
 from hdstore.errors import NotFoundError
-
-if TYPE_CHECKING:
-    from hdstore.diff import Diff, FrameChange
 
 __all__ = ["add_to"]
 
@@ -142,76 +139,8 @@ def nearest(
     )
 
 
-def diff(
-    context: typer.Context,
-    before: Annotated[
-        str, typer.Argument(metavar="DATASET/VERSION", help="The version before.", show_default=False)
-    ],
-    after: Annotated[
-        str, typer.Argument(metavar="DATASET/VERSION", help="The version after.", show_default=False)
-    ],
-    stat: Annotated[bool, typer.Option("--stat", help="Count only.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Shows what was done from one version to another, frame by frame."""
-    only_one("--stat", stat, "--json", as_json)
-    with open_repository(context) as repository:
-        found = repository.version(before).diff(repository.version(after))
-    if as_json:
-        print_json(_diff_json(found))
-        return
-    if not stat:
-        print_lines(f"+ {frame_id}" for frame_id in found.added)
-        print_lines(f"- {frame_id}" for frame_id in found.removed)
-        print_lines(f"~ {change.id}  {_change_text(change)}" for change in found.changed)
-    also = [
-        text
-        for text, differs in (("schema changed", found.schema), ("metadata changed", found.metadata))
-        if differs
-    ]
-    say(
-        f"{count(len(found.added), 'frame')} added, {len(found.removed):,} removed,"
-        f" {len(found.changed):,} changed{'; ' if also else ''}{' and '.join(also)}."
-    )
-
-
-def _diff_json(found: Diff) -> dict[str, Any]:
-    return {
-        "added": list(found.added),
-        "removed": list(found.removed),
-        "changed": [
-            {
-                "id": change.id,
-                "annotations": {
-                    "added": list(change.annotations_added),
-                    "removed": list(change.annotations_removed),
-                    "changed": list(change.annotations_changed),
-                },
-                "fields": list(change.fields),
-            }
-            for change in found.changed
-        ],
-        "schema": found.schema,
-        "metadata": found.metadata,
-    }
-
-
-def _change_text(change: FrameChange) -> str:
-    parts = [
-        f"{sign}{count(len(ids), 'annotation')}"
-        for sign, ids in (
-            ("+", change.annotations_added),
-            ("-", change.annotations_removed),
-            ("~", change.annotations_changed),
-        )
-        if ids
-    ]
-    return ", ".join([*parts, *change.fields])
-
-
 def add_to(app: typer.Typer) -> None:
     """Adds the commands to the app."""
     command(app, "log", example="hdstore log street/Current --limit 10")(log)
     command(app, "query", example="hdstore query street/Current 'label:car AND NOT label:bus' --count")(query)
     command(app, "nearest", example="hdstore nearest street/v1 a.jpg --vector clip --count 5")(nearest)
-    command(app, "diff", example="hdstore diff street/v1 street/v2 --stat")(diff)
