@@ -11,8 +11,9 @@ from hdstore.repository.core import KEEP_REF, Core, draft_ref, keep_ref, publish
 from hdstore.repository.indexing import index_damage
 from hdstore.repository.reports import Finding
 from hdstore.store import CATALOG_REF, FORMAT, Catalog, decode_commit, verify_files
-from hdstore.sync import INCOMING_REF
-from hdstore.version import VersionState, VersionVerifier, commit_of
+from hdstore.sync import INCOMING_REF, Remotes
+from hdstore.sync.mediaplace import may_keep_media
+from hdstore.version import VersionState, VersionVerifier, commit_of, stands_for
 
 __all__ = ["check_repository"]
 
@@ -169,7 +170,7 @@ class _Check:
                 oid = core.refs.get(name)
                 if oid is not None:
                     tips[name] = commit_of(core.objects, oid)
-                    yield from self._identity(name, tips[name])
+                    yield from self._identity(name, oid, tips[name])
             except HdstoreError as error:
                 yield Finding("ref", name, str(error))
         seen: set[str] = set()
@@ -179,7 +180,7 @@ class _Check:
         self._media_needed = dict(self._verifier.media)
         yield from self._histories({name: tip for name, tip in tips.items() if name not in here}, seen)
 
-    def _identity(self, name: str, commit: str) -> Iterator[Finding]:
+    def _identity(self, name: str, oid: str, commit: str) -> Iterator[Finding]:
         """Checks that what a ref names says that it is this version, or the commit that a view pins."""
         path = name.partition("/heads/")[2] or name.partition("/tags/")[2]
         if path.startswith(_KEEP):
@@ -190,7 +191,7 @@ class _Check:
             document = VersionState(self._core.objects, commit).document
         except HdstoreError:
             return  # found when the version is verified
-        if path and f"{document.dataset_id}/{document.id}" != path:
+        if path and not stands_for(document, path, oid):
             where = f"{self._names[path]} ({name})" if path in self._names else name
             yield Finding("ref", where, f"it names the version {document.dataset_id}/{document.id}")
 
@@ -223,6 +224,11 @@ class _Check:
                 " next search builds it anew.",
             )
 
+    def _may_be_elsewhere(self) -> bool:
+        """Says whether a remote may keep the media that are not kept here."""
+        remotes = Remotes(self._core.layout, self._core.refs)
+        return any(may_keep_media(remotes.media_place(name)) for name in remotes.list())
+
     def _media(self) -> Iterator[Finding]:
         media = self._core.media
         kept = list(media.hashes())
@@ -230,6 +236,9 @@ class _Check:
             self._say("Verifying media", done, len(kept))
             if not media.verify(name):
                 yield Finding("media", name, "the kept bytes are not what their hash says")
+        if self._may_be_elsewhere():
+            # What only a remote has is no damage: it comes when it is used. ``media status`` says where it is.
+            return
         held = set(kept)
         for name, commit in sorted(self._media_needed.items()):
             if name not in held:
