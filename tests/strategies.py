@@ -36,6 +36,7 @@ from hdstore.model import (
     SingleFrame,
     Skeleton,
     Source,
+    replace,
 )
 
 coordinates = (
@@ -241,3 +242,120 @@ def frame_edits(draw: st.DrawFn, frame: Frame | None, frame_id: str) -> FrameEdi
             ]
     edit: FrameEdit = draw(st.one_of(choices))
     return edit
+
+
+_values = st.sampled_from([None, 0, 0.0, -0.0, True, "x", [1], {"k": 1}, {"m": {"k": 2}}])
+"""Few and alike, so that two sides of a merge often meet; some are equal without being the same."""
+_keys = st.sampled_from(["k", "m", ""])
+
+
+@st.composite
+def changed_maps(draw: st.DrawFn, held: Metadata, depth: int = 0) -> Metadata:
+    """Returns metadata that somebody made of ``held``: keys set, removed, or changed inside."""
+    key = draw(_keys | st.sampled_from(sorted(held)) if held else _keys)
+    inside = held.get(key)
+    if isinstance(inside, dict) and depth < 3 and draw(st.booleans()):
+        return held | {key: draw(changed_maps(inside, depth + 1))}
+    if key in held and draw(st.booleans()):
+        return {name: value for name, value in held.items() if name != key}
+    return held | {key: draw(_values)}
+
+
+@st.composite
+def _changed_annotation(draw: st.DrawFn, held: Annotation, sources: list[str]) -> Annotation:
+    fields: dict[str, st.SearchStrategy[Any]] = {
+        "confidence": st.sampled_from([None, 0.0, -0.0, 0.5]),
+        "geometry": st.sampled_from([None, Box(x=0.0, y=0.0, w=1.0, h=1.0), Keypoints(points=(1.0, 2.0))]),
+        "labels": st.lists(st.sampled_from(["cat", "dog"]), max_size=2).map(tuple),
+        "metadata": changed_maps(held.metadata),
+        "object_id": st.sampled_from([None, "", "track"]),
+        "sources": st.lists(st.sampled_from(sources), max_size=2, unique=True).map(tuple),
+    }
+    name = draw(st.sampled_from(sorted(fields) if sources else sorted(fields.keys() - {"sources"})))
+    return replace(held, **{name: draw(fields[name])})
+
+
+@st.composite
+def _changed_source(draw: st.DrawFn, held: Source) -> Source:
+    fields: dict[str, st.SearchStrategy[Any]] = {
+        "masks": st.lists(masks, max_size=2, unique_by=lambda mask: mask.id).map(tuple),
+        "metadata": changed_maps(held.metadata),
+        "preview": st.none() | previews,
+        "timestamp": st.sampled_from([0, 1, 1.0]),
+        "uri": st.sampled_from(["a", "b"]),
+        "width": st.sampled_from([None, 1, 2]),
+    }
+    name = draw(st.sampled_from(sorted(fields)))
+    return replace(held, **{name: draw(fields[name])})
+
+
+@st.composite
+def _changed_sources(draw: st.DrawFn, frame: Frame) -> Frame:
+    """Returns the frame with a source changed, added, moved or removed, and no annotation left on one that is gone."""
+    held = list(frame.sources)
+    most = 1 if isinstance(frame, SingleFrame) else 3
+    what = draw(st.sampled_from(["change", "add", "remove", "move"]))
+    if what == "add" and len(held) < most:
+        free = [name for name in ("left", "right", "back", "00", "front") if frame.source(name) is None]
+        new = Source(id=draw(st.sampled_from(free)), uri=draw(st.sampled_from(["a", "b"])))
+        held.insert(draw(st.integers(0, len(held))), new)
+    elif held and what != "add":
+        at = draw(st.integers(0, len(held) - 1))
+        old = held.pop(at)
+        if what == "change":
+            held.insert(at, draw(_changed_source(old)))
+        elif what == "move":
+            held.insert(draw(st.integers(0, len(held))), old)
+    there = {source.id for source in held}
+    annotated = (
+        replace(annotation, sources=tuple(name for name in annotation.sources if name in there))
+        for annotation in frame.annotations
+    )
+    return replace(frame, sources=tuple(held), annotations=tuple(annotated))
+
+
+@st.composite
+def _changed_annotations(draw: st.DrawFn, frame: Frame) -> Frame:
+    """Returns the frame with an annotation changed, added, moved or removed."""
+    held = list(frame.annotations)
+    on = [source.id for source in frame.sources]
+    what = draw(st.sampled_from(["change", "change", "add", "remove", "move"]))
+    if what == "add":
+        free = [name for name in "abcdefghijklmnopqrstuvwxyz" if frame.annotation(name) is None]
+        new = Annotation(id=draw(st.sampled_from(free)), labels=("new",), sources=tuple(on[-1:]))
+        held.insert(draw(st.integers(0, len(held))), new)
+    elif held:
+        at = draw(st.integers(0, len(held) - 1))
+        old = held.pop(at)
+        if what == "change":
+            held.insert(at, draw(_changed_annotation(old, on)))
+        elif what == "move":
+            held.insert(draw(st.integers(0, len(held))), old)
+    return replace(frame, annotations=tuple(held))
+
+
+@st.composite
+def changed_frames(draw: st.DrawFn, frame: Frame, *, least: int = 0) -> Frame:
+    """Returns a valid frame of the same id that somebody made of ``frame`` in ``least`` steps or a few more."""
+    steps = st.sampled_from(["annotations"] * 5 + ["sources"] * 2 + ["fields"] * 3)
+    for what in draw(st.lists(steps, min_size=least, max_size=least + 4)):
+        if what == "annotations":
+            frame = draw(_changed_annotations(frame))
+        elif what == "sources":
+            frame = draw(_changed_sources(frame))
+        else:
+            fields: dict[str, st.SearchStrategy[Any]] = {
+                "blob": st.sampled_from(["", "blob"]),
+                "context_id": st.sampled_from(["", "night"]),
+                "extra": changed_maps(frame.extra),
+                "metadata": changed_maps(frame.metadata),
+                "timestamp": st.sampled_from([None, 0, 0.0]),
+                "vectors": st.dictionaries(_keys, st.sampled_from([(1.0,), (2.0,)]), max_size=2),
+            }
+            name = draw(st.sampled_from(["kind", *sorted(fields)]))
+            if name != "kind":
+                frame = replace(frame, **{name: draw(fields[name])})
+            elif len(frame.sources) < 2:
+                kind = FrameGroup if isinstance(frame, SingleFrame) else SingleFrame
+                frame = kind(**{field: getattr(frame, field) for field in frame.__struct_fields__})
+    return frame
