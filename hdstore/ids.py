@@ -28,6 +28,7 @@ __all__ = [
     "named_id",
     "new_hasher",
     "new_id",
+    "sibling_id",
     "slug",
 ]
 
@@ -75,6 +76,11 @@ def derive_id(*parts: str | bytes | int) -> str:
         hasher.update(len(data).to_bytes(8, "big"))
         hasher.update(data)
     return _base32(hasher.digest(8), 12)
+
+
+def sibling_id(named: str, reason: str) -> str:
+    """Returns the dataset or version id that everybody derives from another one, for a reason such as a tag's hash."""
+    return f"{named.partition('.')[0]}.{derive_id(named, reason)[:8]}"
 
 
 def frame_key(frame_id: str) -> bytes:

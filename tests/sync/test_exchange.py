@@ -174,60 +174,36 @@ def test_a_deleted_dataset_goes_everywhere(ada: Repository, bob: Repository) -> 
     assert held(ada) == held(bob)
 
 
-def test_a_draft_edited_on_both_sides_is_refused(
+def test_a_push_of_a_draft_edited_on_both_sides_is_refused(
     ada: Repository, bob: Repository, plates: Dataset, frame: MakeFrame
 ) -> None:
-    """Pull and push name DATASET/VERSION, and nothing moves on either side."""
+    """It names DATASET/VERSION, and nothing moves on either side; after a pull it goes through."""
     bob.dataset("plates").current().add_frames([frame("d")])
     bob.push()
     plates.current().add_frames([frame("e")])
     before, there = refs(ada), refs(hdstore.open(Path(ada.remotes()["origin"])))
 
-    for exchange in (ada.pull, ada.push):
-        with pytest.raises(
-            DivergedError, match=r"^Both .* went on from the same point in plates/Current; nothing"
-        ):
-            exchange()
+    with pytest.raises(
+        DivergedError, match=r"^Both .* 'origin' have gone on in plates/Current; nothing was sent"
+    ):
+        ada.push()
     assert refs(ada) == before
     assert refs(hdstore.open(Path(ada.remotes()["origin"]))) == there
+    ada.pull()
+    ada.push()
+    assert refs(hdstore.open(Path(ada.remotes()["origin"]))) == refs(ada)
 
 
-def test_catalogs_changed_on_both_sides_are_refused(
+def test_a_push_of_a_catalog_changed_on_both_sides_is_refused(
     ada: Repository, bob: Repository, plates: Dataset
 ) -> None:
-    """Two renames: the sentence names the catalog."""
+    """Two descriptions: the remote's stays until ours was pulled together with it."""
     bob.dataset("plates").describe("theirs")
     bob.push()
     plates.describe("ours")
-    for exchange in (ada.pull, ada.push):
-        with pytest.raises(DivergedError, match="same point in the catalog; nothing was moved"):
-            exchange()
+    with pytest.raises(DivergedError, match=r"nothing was sent\. Run 'hdstore pull origin'"):
+        ada.push()
     assert plates.description == "ours"
-
-
-def test_an_edit_of_what_was_published_elsewhere_is_refused(
-    ada: Repository, bob: Repository, plates: Dataset, frame: MakeFrame
-) -> None:
-    """Going on in a draft that the other side published loses nobody's work."""
-    bob.dataset("plates").current().publish()
-    bob.push()
-    plates.current().add_frames([frame("e")])
-    for exchange in (ada.pull, ada.push):
-        with pytest.raises(DivergedError, match="plates/Current"):
-            exchange()
-    assert "e" in plates.current()
-
-
-def test_a_version_deleted_there_and_edited_here_is_refused(
-    ada: Repository, bob: Repository, plates: Dataset, frame: MakeFrame
-) -> None:
-    """Nobody's edits go with somebody else's deletion."""
-    bob.dataset("plates").current().delete()
-    bob.push()
-    plates.current().add_frames([frame("e")])
-    with pytest.raises(DivergedError, match="plates/Current"):
-        ada.pull()
-    assert "e" in plates.current()
 
 
 def test_a_push_behind_the_remote_says_to_pull_first(
@@ -258,7 +234,7 @@ def test_drafts_of_two_people_do_not_hinder_each_other(
     assert held(ada) == held(bob)
 
 
-def test_kept_media_travel_and_are_verified(
+def test_kept_media_travel_when_asked_and_are_verified(
     ada: Repository, plates: Dataset, hub: Path, tmp_path: Path
 ) -> None:
     """Bytes arrive under their hash; nothing is sent twice; a damaged medium is refused by name."""
@@ -267,7 +243,7 @@ def test_kept_media_travel_and_are_verified(
     report = ada.push()
     assert (report.media, report.media_bytes) == (2, 11)
     assert ada.push().media == 0
-    with hdstore.clone(hub, tmp_path / "bob") as bob:
+    with hdstore.clone(hub, tmp_path / "bob", media="all") as bob:
         assert set(bob.media.hashes()) == {first, second}
         path = bob.media.local_path(f"media:{first}")
         assert path is not None
@@ -276,14 +252,9 @@ def test_kept_media_travel_and_are_verified(
     damaged = hdstore.open(hub).media.path_of(second)
     damaged.chmod(0o644)
     damaged.write_bytes(b"SECOND")
-    with pytest.raises(MediaError, match=rf"The medium {second} is damaged in {hub}"):
-        hdstore.clone(hub, tmp_path / "carol")
-    assert not (tmp_path / "carol").exists()
     ada.media.remove(second)
-    before = refs(ada)
     with pytest.raises(MediaError, match=second):
-        ada.pull()
-    assert refs(ada) == before
+        ada.pull(media="all")
     assert set(ada.media.hashes()) == {first}
 
 
@@ -293,8 +264,6 @@ def test_kept_media_travel_and_are_verified(
         ("ext::sh -c touch% /tmp/pwned", "would run a helper program"),
         ("-oProxyCommand=touch /tmp/pwned", "not the URL of a repository"),
         ("ssh://-oProxyCommand=x/y", "no host"),
-        ("git@host:path", "not a folder of this machine"),
-        ("https://example.org/a.git", "not a folder of this machine"),
         ("file://other.example.org/a", "another machine"),
         ("file:///a%00b", "names no folder"),
         ("file://", "names no folder"),
@@ -344,7 +313,7 @@ def test_a_place_that_is_no_repository_is_named(ada: Repository, hub: Path, tmp_
     """Absent, full of other files, or a file: pull, push and clone say so and touch nothing."""
     with pytest.raises(RemoteError, match=f"There is no repository in {hub}"):
         ada.pull()
-    with pytest.raises(RemoteError, match=r"no repository in .* to clone"):
+    with pytest.raises(RemoteError, match=f"There is no repository in {hub}"):
         hdstore.clone(hub, tmp_path / "clone")
     hub.mkdir()
     (hub / "mine.txt").write_text("x")
@@ -391,9 +360,9 @@ def test_exchanges_can_be_followed_and_cancelled(
     plates.current().add_frames(frame(f"n{n}", "cat") for n in range(300))
     said: list[str] = []
     ada.push(progress=lambda what, done, total: said.append(what))
-    assert {"Fetching from origin", "Copying media", "Counting objects", "Writing objects"} <= set(said)
+    assert {"Fetching from origin", "Sending media", "Counting objects", "Writing objects"} <= set(said)
 
-    for stage in ("Fetching from origin", "Receiving objects", "Copying media"):
+    for stage in ("Fetching from origin", "Receiving objects"):
 
         def stop(what: str, done: int, total: int | None, stage: str = stage) -> None:
             if what == stage:
@@ -427,7 +396,7 @@ def test_a_remote_that_moves_during_a_push_keeps_what_it_got(
     plates.create_version("mine", parents=["v1"])
 
     def meanwhile(what: str, done: int, total: int | None) -> None:
-        if what == "Copying media":
+        if what == "Sending media":
             bob.push()
 
     plates.current().add_frames([frame("ours")])

@@ -63,7 +63,7 @@ def test_views_and_what_they_pin_travel(ada: Repository, hub: Path, tmp_path: Pa
     assert f"tags/keep/{commit}" in report.moved
     assert not ada.push()
 
-    with hdstore.clone(hub, tmp_path / "bob") as bob:
+    with hdstore.clone(hub, tmp_path / "bob", media="all") as bob:
         assert refs(bob) == refs(ada)
         view = bob.view("train")
         assert view.document == stored.document

@@ -51,8 +51,8 @@ def test_push_clone_and_pull_need_no_git_program(ada: Repository, hub: Path, tmp
 
 
 @pytest.mark.usefixtures("no_git")
-def test_divergence_and_cancelling_change_nothing(ada: Repository, hub: Path, tmp_path: Path) -> None:
-    """Work on both sides is refused by name; a progress that raises stops the exchange."""
+def test_divergence_waits_for_a_pull_and_cancelling_changes_nothing(ada: Repository, hub: Path, tmp_path: Path) -> None:
+    """Work on both sides is not pushed over; a progress that raises stops the exchange; a pull merges."""
     ada.push()
     bob = hdstore.clone(hub, tmp_path / "bob")
     for repository, name in ((ada, "a"), (bob, "b")):
@@ -67,8 +67,10 @@ def test_divergence_and_cancelling_change_nothing(ada: Repository, hub: Path, tm
     with pytest.raises(CancelledError):
         ada.pull(progress=stop)
     with pytest.raises(DivergedError):
-        ada.pull()
-    with pytest.raises(DivergedError):
         ada.push()
     assert commits(ada) == before
+    ada.pull()
+    ada.push()
+    bob.pull()
+    assert commits(ada) == commits(bob)
     assert ada.fsck() == []

@@ -1,4 +1,4 @@
-"""``hdstore clone``, ``push``, ``pull`` and ``remote``: other repositories."""
+"""``hdstore clone``, ``fetch``, ``push``, ``pull`` and ``remote``: other repositories."""
 
 from __future__ import annotations
 
@@ -13,65 +13,126 @@ from hdstore.cli.progress import working
 from hdstore.cli.registry import command, group
 
 if TYPE_CHECKING:
+    from hdstore.repository import Repository
     from hdstore.sync import SyncReport
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "show_report"]
 
 app = group("Add, list and remove remotes: other repositories to push to and pull from.")
 
 Url: TypeAlias = Annotated[
     str,
-    typer.Argument(metavar="URL", help="A folder, or an ssh or https URL.", show_default=False),
+    typer.Argument(metavar="URL", help="A folder, or an ssh, https or git URL.", show_default=False),
 ]
 Remote: TypeAlias = Annotated[str, typer.Argument(metavar="REMOTE", help="The remote's name.")]
 NewRemote: TypeAlias = Annotated[
     str, typer.Argument(metavar="NAME", help="The remote's name.", show_default=False)
+]
+MediaOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--media",
+        metavar="all|none|version:D/V|view:NAME",
+        help="Which kept media to move; may be repeated.",
+    ),
 ]
 
 
 def clone(
     url: Url,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.", show_default=False)],
+    media: MediaOption = None,
 ) -> None:
-    """Copies a repository with all its versions into a new folder."""
+    """Copies a repository with all its versions into a new folder.
+
+    Media stay where they are and are fetched when they are first used, unless --media asks for them now.
+    """
     from hdstore.repository import clone as clone_to
 
     with working() as progress:
-        repository = clone_to(url, folder, progress=progress)
+        repository = clone_to(url, folder, media=media or "none", progress=progress)
     with repository:
         say(f"Cloned {count(len(repository.datasets()), 'dataset')} into {repository.folder}")
 
 
-def push(context: typer.Context, remote: Remote = "origin") -> None:
-    """Sends versions, names and kept media to a remote."""
+def fetch(context: typer.Context, remote: Remote = "origin") -> None:
+    """Brings what a remote has, to compare with; nothing here changes.
+
+    'hdstore status' then says what differs, and 'hdstore diff REMOTE:DATASET/VERSION DATASET/VERSION' shows it.
+    """
     with open_repository(context) as repository:
         with working() as progress:
-            report = repository.push(remote, progress=progress)
-        _show(report, f"Pushed to {remote}")
+            report = repository.fetch(remote, progress=progress)
+        moved = f"{count(len(report.moved), 'ref')} moved there" if report.moved else "nothing was new"
+        say(f"Fetched from {remote}: {moved}.")
 
 
-def pull(context: typer.Context, remote: Remote = "origin") -> None:
-    """Brings what a remote has."""
+def push(context: typer.Context, remote: Remote = "origin", media: MediaOption = None) -> None:
+    """Sends versions, names and kept media that a remote lacks; all kept media unless --media chooses."""
     with open_repository(context) as repository:
         with working() as progress:
-            report = repository.pull(remote, progress=progress)
-        _show(report, f"Pulled from {remote}")
+            report = repository.push(remote, media=media or "all", progress=progress)
+        show_report(repository, report, f"Pushed to {remote}")
 
 
-def _show(report: SyncReport, what: str) -> None:
-    if not report:
-        say(f"{what}: nothing was new.")
-        return
+def pull(context: typer.Context, remote: Remote = "origin", media: MediaOption = None) -> None:
+    """Brings what a remote has and merges it with what is here, annotation by annotation.
+
+    Media stay where they are and are fetched when they are first used, unless --media asks for them now.
+    """
+    with open_repository(context) as repository:
+        with working() as progress:
+            report = repository.pull(remote, media=media or "none", progress=progress)
+        show_report(repository, report, f"Pulled from {remote}")
+
+
+def show_report(repository: Repository, report: SyncReport, what: str) -> None:
+    """Says what an exchange moved, merged and kept."""
     refs = len(report.moved) + len(report.removed)
-    media = f", {count(report.media, 'file')} of media ({size(report.media_bytes)})" if report.media else ""
-    say(f"{what}: {count(refs, 'ref')}{media}.")
+    parts = [count(refs, "ref")] if refs else []
+    if report.media:
+        parts.append(f"{count(report.media, 'file')} of media ({size(report.media_bytes)})")
+    say(f"{what}: {', '.join(parts) or 'nothing was new'}.")
+    for version in report.merged:
+        name = repository.version(version).path
+        waiting = len(repository.version(version).conflicts())
+        if waiting:
+            say(f"  merged {name}, with {count(waiting, 'conflict')}: see 'hdstore conflicts {name}'")
+        else:
+            say(f"  merged {name}: both sides' work is in it")
+    for version in report.revived:
+        say(
+            f"  {repository.version(version).path} was deleted on one side and worked on on the other: it is kept"
+        )
+    for version, draft in (report.carried or {}).items():
+        say(
+            f"  {repository.version(version).path} was published meanwhile: the work that went on is in"
+            f" {repository.version(draft).path}"
+        )
+    for version, other in (report.apart or {}).items():
+        say(
+            f"  {repository.version(version).path} was published on both sides: both are kept, the other as"
+            f" {repository.version(other).path} ({other.partition('/')[2]})"
+        )
+    if report.media_missing:
+        say(f"  {count(len(report.media_missing), 'file')} of media could not be found on this side")
 
 
 @command(app, "add", example="hdstore remote add origin ssh://example.org/srv/photos")
-def add(context: typer.Context, name: NewRemote, url: Url) -> None:
-    """Adds a remote."""
+def add(
+    context: typer.Context,
+    name: NewRemote,
+    url: Url,
+    media: Annotated[
+        str, typer.Option(metavar="URL", help="Where its media lie: the path or ssh URL of a repository.")
+    ] = "",
+    program: Annotated[
+        str, typer.Option(metavar="COMMAND", help="How hdstore is called on the machine that ssh reaches.")
+    ] = "",
+) -> None:
+    """Adds a remote: a folder, a USB stick, a server, or any git host."""
     with open_repository(context) as repository:
-        repository.add_remote(name, url)
+        repository.add_remote(name, url, media=media, program=program)
         say(f"Added remote {name}: {url}")
 
 
@@ -97,6 +158,7 @@ def remove(context: typer.Context, name: NewRemote) -> None:
 def add_to(root: typer.Typer) -> None:
     """Adds the group, and the commands that stand outside it, to the app."""
     command(root, "clone", example="hdstore clone ssh://example.org/srv/photos photos")(clone)
+    command(root, "fetch", example="hdstore fetch origin")(fetch)
     command(root, "push", example="hdstore push")(push)
-    command(root, "pull", example="hdstore pull origin")(pull)
+    command(root, "pull", example="hdstore pull origin --media version:street/v1")(pull)
     root.add_typer(app, name="remote")
