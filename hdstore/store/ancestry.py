@@ -36,14 +36,14 @@ class Ancestry:
                     heappush(waiting, (-self._commit(parent)[0], parent))
         return False
 
-    def merge_bases(self, a: str, b: str) -> list[str]:
+    def merge_bases(self, a: str, *others: str) -> list[str]:
         """Returns all best common ancestors of two commits, in the order of time, then of id; none: an empty list.
 
-        Best are those that no other common ancestor was made from. The clocks are not trusted to end the search.
+        Several ``others`` stand for a commit that merges them. Best are those that no other common ancestor was made from. The clocks are not trusted to end the search.
         """
         ours = self._with_ancestors((a,))
         common: list[str] = []
-        waiting, seen = [b], {b}
+        waiting, seen = [*others], {*others}
         while waiting:
             oid = waiting.pop()
             if oid in ours:
@@ -57,9 +57,9 @@ class Ancestry:
             common = [oid for oid in common if oid not in before]
         return sorted(common, key=lambda oid: (self._commit(oid)[0], oid))
 
-    def exclusive(self, tip: str, other: str) -> Iterator[str]:
-        """Streams the commits that led to ``tip`` and not to ``other``."""
-        theirs = self._with_ancestors((other,))
+    def exclusive(self, tip: str, *others: str) -> Iterator[str]:
+        """Streams the commits that led to ``tip`` and to none of the others."""
+        theirs = self._with_ancestors(others)
         waiting, seen = [tip], {tip}
         while waiting:
             oid = waiting.pop()

@@ -189,6 +189,24 @@ class Objects:
                 writer.abort()
                 raise
 
+    def adopt(self, pack: Path) -> bool:
+        """Moves a finished pack and its index here from elsewhere on the disk, unless all that it holds is here.
+
+        Returns whether it did. The caller has verified what the pack holds.
+        """
+        index = PackIndex(pack.with_suffix(".idx"))
+        folder = self._folder / "pack"
+        with self._writing() as presence:
+            if all(presence.renew(raw.hex()) for raw in index):
+                return False
+            with files.storage_errors(f"move a pack to {folder}"):
+                files.rename(pack, folder / pack.name)
+                # Readers look for indexes: the pack must stand there when its index appears.
+                files.rename(index.path, folder / index.path.name)
+                files.flush_folder(folder)
+        self.refresh()
+        return True
+
     @contextmanager
     def _writing(self) -> Iterator[Presence]:
         # What a writer finds it does not write: nobody may collect objects until it has finished.
@@ -197,13 +215,16 @@ class Objects:
             presence.refresh()
             yield presence
 
-    def merge_bases(self, a: str, b: str) -> list[str]:
-        """Returns all best common ancestors of two commits, in the order of time, then of id."""
-        return self._ancestry.merge_bases(a, b)
+    def merge_bases(self, a: str, *others: str) -> list[str]:
+        """Returns all best common ancestors of two commits, in the order of time, then of id.
 
-    def exclusive(self, tip: str, other: str) -> Iterator[str]:
-        """Streams the commits that led to ``tip`` and not to ``other``."""
-        return self._ancestry.exclusive(tip, other)
+        Several ``others`` stand for a commit that merges them.
+        """
+        return self._ancestry.merge_bases(a, *others)
+
+    def exclusive(self, tip: str, *others: str) -> Iterator[str]:
+        """Streams the commits that led to ``tip`` and to none of the others."""
+        return self._ancestry.exclusive(tip, *others)
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Says whether ``descendant`` is ``ancestor`` or was made from it."""
