@@ -111,7 +111,9 @@ if TYPE_CHECKING:
     )
     from hdstore.repository import open_repository as open
     from hdstore.repository.mediastatus import MediaStatus
+    from hdstore.repository.standing import RepositoryStatus
     from hdstore.sync.mediaplace import Transferred
+    from hdstore.sync.status import VersionStanding, VersionStatus
     from hdstore.version import VersionState
     from hdstore.view import ViewItem
 
@@ -185,6 +187,7 @@ __all__ = [
     "ReplaceAnnotation",
     "Repository",
     "RepositoryNotFoundError",
+    "RepositoryStatus",
     "Rle",
     "RoiRule",
     "Schema",
@@ -200,7 +203,9 @@ __all__ = [
     "StoredView",
     "Transferred",
     "UntrustedError",
+    "VersionStanding",
     "VersionState",
+    "VersionStatus",
     "View",
     "ViewItem",
     "ViewQuery",
@@ -310,7 +315,9 @@ _HOMES = {
         "read_view_file",
     ),
     "hdstore.repository.mediastatus": ("MediaStatus",),
+    "hdstore.repository.standing": ("RepositoryStatus",),
     "hdstore.sync.mediaplace": ("Transferred",),
+    "hdstore.sync.status": ("VersionStanding", "VersionStatus"),
     "hdstore.version": ("VersionState",),
     "hdstore.view": ("ViewItem",),
 }

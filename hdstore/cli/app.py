@@ -29,6 +29,7 @@ class _Commands(LateGroup):
         "fetch": "remotes",
         "push": "remotes",
         "pull": "remotes",
+        "status": "status",
         "index": "indexing",
         "fsck": "checking",
         "gc": "checking",
