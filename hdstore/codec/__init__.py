@@ -6,7 +6,7 @@ Sits on the model; knows no store. ``docs/format.md`` describes the bytes.
 
 from __future__ import annotations
 
-from hdstore.codec.conflictpaths import SourceMedium, mask_value_name, may_lack, plain_value, typed_value
+from hdstore.codec.conflictpaths import SourceMedium, mask_value_name, plain_value, typed_value
 from hdstore.codec.conflicts import conflict_id, decode_conflicts, encode_conflicts
 from hdstore.codec.documents import (
     decode_dataset,
@@ -79,7 +79,6 @@ __all__ = [
     "leaf_count",
     "leaf_head",
     "mask_value_name",
-    "may_lack",
     "normal_view",
     "plain_value",
     "same_value",

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from hdstore.codec import mask_value_name, may_lack, typed_value
+from hdstore.codec import mask_value_name, typed_value
 from hdstore.errors import InvalidInputError, InvalidValueError
 from hdstore.ids import derive_id
 from hdstore.merge.members import MEDIUM_FIELDS
@@ -132,13 +132,7 @@ def _value(conflict: Conflict, side: int) -> Any:
     if side not in (0, 1):
         raise InvalidInputError(f"A conflict has the sides 0 and 1, and {side!r} is neither.")
     found = conflict.sides[side]
-    if found.present:
-        return typed_value(conflict.frame_id, conflict.path, found.value)
-    if not may_lack(conflict.frame_id, conflict.path):
-        raise InvalidValueError(
-            f"A side of the conflict at {'/'.join(conflict.path)} lacks what is always there."
-        )
-    return ABSENT
+    return typed_value(conflict.frame_id, conflict.path, found.value) if found.present else ABSENT
 
 
 def _checked(frame: Frame | None) -> Frame | None:

@@ -142,7 +142,7 @@ class Notes:
 
     def listed(self) -> tuple[Conflict, ...]:
         """Returns the conflicts in the order they are stored."""
-        return sort_conflicts(self.conflicts.values()) if self.conflicts else ()
+        return tuple(self.conflicts[path] for path in sorted(self.conflicts))
 
 
 def _side(commit: str, value: Any) -> ConflictSide:
