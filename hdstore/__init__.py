@@ -108,10 +108,12 @@ if TYPE_CHECKING:
         clone,
         init,
         read_view_file,
+        verify_bundle,
     )
     from hdstore.repository import open_repository as open
     from hdstore.repository.mediastatus import MediaStatus
     from hdstore.repository.standing import RepositoryStatus
+    from hdstore.sync.bundles import BundleReport, CreatedBundle
     from hdstore.sync.mediaplace import Transferred
     from hdstore.sync.status import VersionStanding, VersionStatus
     from hdstore.version import VersionState
@@ -127,6 +129,7 @@ __all__ = [
     "Author",
     "Box",
     "Box3D",
+    "BundleReport",
     "CancelledError",
     "Changes",
     "Clip",
@@ -134,6 +137,7 @@ __all__ = [
     "Conflict",
     "ConflictError",
     "ConflictSide",
+    "CreatedBundle",
     "DamagedError",
     "DataView",
     "Dataset",
@@ -214,6 +218,7 @@ __all__ = [
     "open",
     "read_view_file",
     "replace",
+    "verify_bundle",
 ]
 
 # Names are loaded when they are first used, so that ``hdstore --help`` and tab completion need not load the store.
@@ -313,9 +318,11 @@ _HOMES = {
         "clone",
         "init",
         "read_view_file",
+        "verify_bundle",
     ),
     "hdstore.repository.mediastatus": ("MediaStatus",),
     "hdstore.repository.standing": ("RepositoryStatus",),
+    "hdstore.sync.bundles": ("BundleReport", "CreatedBundle"),
     "hdstore.sync.mediaplace": ("Transferred",),
     "hdstore.sync.status": ("VersionStanding", "VersionStatus"),
     "hdstore.version": ("VersionState",),

@@ -53,7 +53,7 @@ class Exit(enum.IntEnum):
 
 _MEANINGS = {
     Exit.OK: "Done.",
-    Exit.FINDINGS: "`fsck` found something wrong; it printed what.",
+    Exit.FINDINGS: "`fsck` or `bundle verify` found something wrong; it printed what.",
     Exit.USAGE: "The command line, a query, a file or a value is wrong.",
     Exit.NOT_FOUND: "What was named does not exist, or several things carry the name.",
     Exit.CONFLICT: "It exists already, or somebody else changed it meanwhile.",

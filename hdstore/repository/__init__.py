@@ -10,7 +10,7 @@ from hdstore.repository.indexing import IndexedVersion, IndexReport
 from hdstore.repository.merging import MergeReport
 from hdstore.repository.naming import quote_name, split_path
 from hdstore.repository.reports import Finding, GcReport, ImportReport
-from hdstore.repository.repository import Repository, clone, init, open_repository
+from hdstore.repository.repository import Repository, clone, init, open_repository, verify_bundle
 from hdstore.repository.version import DatasetVersion
 from hdstore.repository.viewfile import is_view_file, read_view_file
 from hdstore.repository.views import StoredView
@@ -37,4 +37,5 @@ __all__ = [
     "quote_name",
     "read_view_file",
     "split_path",
+    "verify_bundle",
 ]

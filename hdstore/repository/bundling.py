@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
-from hdstore.errors import DamagedError, HdstoreError, InvalidInputError, NotFoundError
+from hdstore.errors import AlreadyExistsError, DamagedError, HdstoreError, InvalidInputError, NotFoundError
+from hdstore.merge import AUTHOR
 from hdstore.model import Progress
 from hdstore.repository.core import Core
 from hdstore.repository.naming import split_path
 from hdstore.repository.version import DatasetVersion
-from hdstore.store import CATALOG_REF
+from hdstore.store import CATALOG_REF, Layout, Lock, Refs, check_layout, files
 from hdstore.sync import Exchange, Remotes, SyncReport
 from hdstore.sync.bundles import (
     BundleContent,
@@ -32,7 +35,7 @@ from hdstore.version import VersionState, commit_of, kept_media, media_of
 if TYPE_CHECKING:
     from hdstore.repository.repository import Repository
 
-__all__ = ["apply_bundle", "create_bundle", "verify_bundle"]
+__all__ = ["apply_bundle", "clone_bundle", "create_bundle", "verify_bundle"]
 
 _OID = re.compile(r"[0-9a-f]{40}")
 
@@ -86,6 +89,29 @@ def apply_bundle(core: Core, path: Path, *, progress: Progress | None) -> SyncRe
         media_bytes=applied.media_bytes,
         media_missing=tuple(name for name in applied.bundle.lacking if not core.media.has(name)),
     )
+
+
+def clone_bundle(path: Path, layout: Layout, *, progress: Progress | None) -> None:
+    """Makes a repository of what a bundle holds in a new folder; nothing is left when that fails.
+
+    A clone that was killed can be repeated.
+    """
+    refs = Refs(layout.hds)
+    folder = layout.folder
+    with files.storage_errors(f"make a repository in {folder}"):
+        existed = folder.exists()
+        if existed and (any(found != layout.hds for found in folder.iterdir()) or refs.get(CATALOG_REF)):
+            raise AlreadyExistsError(f"{folder} is not empty; clone into a new folder.")
+        files.make_folders(folder)
+        if layout.hds.exists():
+            check_layout(layout, unfinished=True)
+        layout.create()
+    with Lock(layout.locks / "clone.lock", timeout=0, what=f"{folder}, into which a clone is being made"):
+        try:
+            apply_bundle(Core(layout, AUTHOR, time.time), path, progress=progress)
+        finally:
+            if refs.get(CATALOG_REF) is None:
+                rmtree(layout.hds if existed else folder, ignore_errors=True)
 
 
 def _here(core: Core) -> Here:

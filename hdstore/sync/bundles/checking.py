@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hdstore.errors import DamagedError, HdstoreError
+from hdstore.errors import DamagedError
 from hdstore.ids import NAMED_ID_PATTERN
 from hdstore.media import Media
 from hdstore.model import Progress, View
@@ -22,7 +22,7 @@ from hdstore.store import (
     decode_tree,
 )
 from hdstore.sync.bundles.container import BundleReader
-from hdstore.sync.bundles.frames import VersionChecker
+from hdstore.sync.bundles.frames import WRONG, VersionChecker
 from hdstore.sync.bundles.objectstream import ObjectUnpacker
 from hdstore.sync.bundles.quarantine import Quarantine
 from hdstore.sync.bundles.selecting import reached_by_trees
@@ -36,7 +36,6 @@ _VERSION_REF = re.compile(rf"refs/(heads|tags)/({NAMED_ID_PATTERN.pattern})/({NA
 _KEEP_REF = re.compile(rf"{_KEEP}([0-9a-f]{{40}})")
 _CATALOG_ENTRIES = {"README.md", "format", "datasets", "views"}
 _MOST_PROBLEMS = 1000
-_PROGRESS_EVERY = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +187,7 @@ class _Check:
         header = self._bundle.header
         unpacker = ObjectUnpacker(header.objects, header.object_bytes)
         brought = self._quarantine.brought
-        with self._quarantine.pack() as writer:
+        with self._quarantine.unpacking() as writer:
             for batch in self._bundle.objects():
                 for kind, data in unpacker.feed(batch):
                     oid = writer.write(kind, data)
@@ -200,7 +199,6 @@ class _Check:
                         self._add(f"{kind} {oid}", problem)
                 self._say("Reading the bundle", self._bundle.position, self._bundle.size)
             unpacker.finish()
-        self._quarantine.refresh()
 
     # What hangs together
 
@@ -268,6 +266,7 @@ class _Check:
 
     def _walk(self, commit: str, tree: str) -> None:
         waiting = [(tree, "tree", f"the commit {commit}")]
+        self._say("Verifying objects", len(self._reached), len(self._quarantine.brought))
         while waiting:
             oid, kind, where = waiting.pop()
             if not self._meet(oid, kind, where) or kind == "blob":
@@ -275,8 +274,6 @@ class _Check:
             for entry in decode_tree(self._quarantine.read(oid, "tree")):
                 below = "tree" if entry.mode == TREE_MODE else "blob"
                 waiting.append((entry.oid, below, f"the tree {oid}"))
-            if len(self._reached) % _PROGRESS_EVERY == 0:
-                self._say("Verifying objects", len(self._reached), len(self._quarantine.brought))
 
     # What objects say
 
@@ -316,7 +313,7 @@ class _Check:
             document = VersionState(self._quarantine, self._commit_of(oid)).document
             called = f"{document.dataset_id}/{document.id}"
             tag = decode_tag(self._quarantine.read(oid, "tag")).name if match[1] == "tags" else called
-        except HdstoreError as error:
+        except WRONG as error:
             self._add(f"ref {name}", str(error))
             return
         if not stands_for(document, f"{match[2]}/{match[3]}", oid) or tag != called:
@@ -343,7 +340,7 @@ class _Check:
                         and published.setdefault(document.id, document.view) != document.view
                     ):
                         self._add(f"view {document.id}", f"it was published, and is changed in commit {oid}")
-            except HdstoreError as error:
+            except WRONG as error:
                 self._add(f"catalog {oid}", str(error))
 
     # Media

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from hdstore.codec import decode_leaf
+from hdstore.codec import decode_frame, split_leaf
 from hdstore.codec.bundles import (
     BUNDLE_BATCH,
     Header,
@@ -25,7 +25,7 @@ from hdstore.errors import DamagedError, MediaError, StorageError
 from hdstore.ids import new_hasher
 from hdstore.media import Media
 from hdstore.model import Progress
-from hdstore.store import Objects, files
+from hdstore.store import TREE_MODE, Objects, decode_commit, decode_tree, files
 from hdstore.sync.bundles.container import BundleWriter
 from hdstore.sync.bundles.objectstream import ObjectPacker
 from hdstore.sync.bundles.selecting import Selection, select
@@ -177,21 +177,59 @@ def _spooled(
             spool.size += len(data)
             stream.write(data)
 
-        packer = ObjectPacker(emit)
-        for number, piece in enumerate(selection.pieces):
-            data = objects.read(piece.oid, piece.kind)
-            packer.add(piece.kind, data, (piece.group, piece.path))
-            if piece.kind == "blob" and piece.path.startswith(_FRAMES) and KEPT.encode() in data:
-                for frame in decode_leaf(data):
-                    spool.named.update(
-                        bytes.fromhex(name) for name in kept_media(frame) if _HASH.fullmatch(name)
-                    )
-            if progress is not None and number % _PROGRESS_EVERY == 0:
-                progress("Gathering objects", number, len(selection.pieces))
-        packer.finish()
+        known = _KnownFrames(objects, sorted(selection.needs))
+        with ObjectPacker(emit) as packer:
+            for number, piece in enumerate(selection.pieces):
+                data = objects.read(piece.oid, piece.kind)
+                packer.add(piece.kind, data, (piece.group, piece.path))
+                if piece.kind == "blob" and piece.path.startswith(_FRAMES):
+                    spool.named |= known.named_media(piece.path, data)
+                if progress is not None and number % _PROGRESS_EVERY == 0:
+                    progress("Gathering objects", number, len(selection.pieces))
         spool.objects, spool.object_bytes = packer.count, packer.size
         stream.seek(0)
         yield spool
+
+
+class _KnownFrames:
+    """Tells which frames of a leaf the receiver has not: those that the leaf in its place does not hold alike."""
+
+    def __init__(self, objects: Objects, commits: Iterable[str]) -> None:
+        self._objects = objects
+        self._leaves: dict[str, list[str]] = {}
+        seen: set[str] = set()
+        for commit in commits:
+            tree = decode_commit(objects.read(commit, "commit")).tree
+            waiting = [
+                ("", entry) for entry in decode_tree(objects.read(tree, "tree")) if entry.name == "frames"
+            ]
+            while waiting:
+                path, entry = waiting.pop()
+                if entry.oid in seen:
+                    continue
+                seen.add(entry.oid)
+                path = f"{path}/{entry.name}"
+                if entry.mode == TREE_MODE:
+                    waiting += [(path, below) for below in decode_tree(objects.read(entry.oid, "tree"))]
+                else:
+                    self._leaves.setdefault(path, []).append(entry.oid)
+
+    def named_media(self, path: str, leaf: bytes) -> set[bytes]:
+        """Returns the hashes of the kept media that new frames of the leaf at ``path`` name."""
+        if KEPT.encode() not in leaf:
+            return set()
+        known = {raw for oid in self._before(path) for raw in split_leaf(self._objects.read(oid, "blob"))}
+        new = (decode_frame(raw) for raw in split_leaf(leaf) if raw not in known)
+        names = (name for frame in new for name in kept_media(frame))
+        return {bytes.fromhex(name) for name in names if _HASH.fullmatch(name)}
+
+    def _before(self, path: str) -> list[str]:
+        """Returns the leaves that the receiver has at a path, or at that of a larger group which was split since."""
+        folder, _, bits = path.rpartition("/")
+        for length in range(len(bits), 0, -1):
+            if found := self._leaves.get(f"{folder}/{bits[:length]}"):
+                return found
+        return []
 
 
 def _sizes(media: Media, hashes: Iterable[bytes]) -> dict[bytes, int]:

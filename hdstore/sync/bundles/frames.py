@@ -17,22 +17,26 @@ from hdstore.codec import (
     decode_schema,
     decode_stats,
     decode_version,
+    encode_frame,
     encode_schema,
     encode_stats,
     encode_version,
-    is_canonical_frame,
+    frame_id_of,
     join_leaf,
     leaf_count,
     leaf_head,
     split_leaf,
 )
-from hdstore.errors import DamagedError, HdstoreError
+from hdstore.errors import DamagedError, InvalidInputError, InvalidValueError
 from hdstore.ids import frame_key
 from hdstore.model import Frame, Progress
 from hdstore.store import ROOT_LEAF, TREE_MODE, Entry, Objects, decode_commit, decode_tree, fits
 from hdstore.version import Problem, Tally
 
-__all__ = ["VersionChecker"]
+__all__ = ["WRONG", "VersionChecker"]
+
+WRONG = (DamagedError, InvalidInputError)
+"""What reading a stranger's values raises; whatever else goes wrong is not the bundle's fault."""
 
 _ENTRIES = {"version": False, "schema": False, "stats": False, "frames": True, "conflicts": True}
 """What a version's tree may hold, and whether that is a tree."""
@@ -67,6 +71,7 @@ class VersionChecker:
         self._progress = progress
         self._places: dict[bytes, str] = {}
         self._documents: set[str] = set()
+        self._extents: dict[str, _Extent] = {}
         self._frames = 0
 
     def _count(self, frames: int) -> None:
@@ -81,7 +86,7 @@ class VersionChecker:
             commit = decode_commit(self._objects.read(oid, "commit"))
             entries = self._entries(commit.tree)
             base = self._base(commit.parents)
-        except HdstoreError as error:
+        except WRONG as error:
             yield Problem(where, str(error))
             return
         for name, entry in entries.items():
@@ -120,7 +125,7 @@ class VersionChecker:
                     again = encode_schema(decode_schema(data))
                 else:
                     again = encode_stats(decode_stats(data))
-            except HdstoreError as error:
+            except WRONG as error:
                 yield Problem(f"{name} of commit {commit}", str(error))
                 continue
             if again != data:
@@ -139,7 +144,7 @@ class VersionChecker:
             stated = self._objects.read(entries["stats"].oid, "blob")
             if not changes.problems and stated != encode_stats(changes.tally.stats()):
                 yield Problem(f"stats of commit {commit}", "the statistics are not those of the frames")
-        except HdstoreError as error:
+        except WRONG as error:
             yield Problem(f"frames of commit {commit}", str(error))
 
     def _tree(self, old: str | None, new: str, prefix: str, changes: _Changes) -> _Extent:
@@ -176,17 +181,21 @@ class VersionChecker:
         if old is not None and old.mode != new.mode:
             old = None
         is_tree = new.mode == TREE_MODE
-        if old is not None and old.oid == new.oid:
-            if is_tree:
-                return _LARGE
-            data = self._objects.read(new.oid, "blob")
-            count = leaf_count(data)
-            return _Extent(count, len(data) - leaf_head(count))
         if is_tree:
+            if old is not None and old.oid == new.oid:
+                return _LARGE
             return self._tree(old.oid if old else None, new.oid, prefix, changes)
-        if old is not None:
-            self._gone(old, changes)
-        return self._leaf(new.oid, prefix, changes)
+        if old is None or old.oid != new.oid:
+            extent = self._leaf(old.oid if old else None, new.oid, prefix, changes)
+        else:
+            extent = self._extents.get(new.oid) or self._extent(new.oid)
+        self._extents[new.oid] = extent
+        return extent
+
+    def _extent(self, oid: str) -> _Extent:
+        data = self._objects.read(oid, "blob")
+        count = leaf_count(data)
+        return _Extent(count, len(data) - leaf_head(count))
 
     def _gone(self, entry: Entry, changes: _Changes) -> None:
         """Takes the frames of a leaf, or of all below a tree, from the statistics."""
@@ -218,27 +227,38 @@ class VersionChecker:
             changes.problems.append(Problem(where, "two groups of frames overlap"))
         return total("")
 
-    def _leaf(self, oid: str, prefix: str, changes: _Changes) -> _Extent:
+    def _leaf(self, old: str | None, new: str, prefix: str, changes: _Changes) -> _Extent:
+        """Checks a leaf that came in the place of another; frames that both have were checked with that one."""
         where = f"frames {prefix or 'root'}"
-        data = self._objects.read(oid, "blob")
+        data = self._objects.read(new, "blob")
         count = leaf_count(data)
-        if not fits(count, len(data) - leaf_head(count)):
+        if not count or not fits(count, len(data) - leaf_head(count)):
             changes.problems.append(Problem(where, f"a leaf holds {count} frames of {len(data)} bytes"))
             return _LARGE
         raws = split_leaf(data)
-        size, keys = 0, []
+        before = set(split_leaf(self._objects.read(old, "blob"))) if old else set[bytes]()
         for raw in raws:
-            frame: Frame = decode_frame(raw)
-            if not is_canonical_frame(raw):
+            if raw in before:
+                continue
+            frame = decode_frame(raw)
+            if not _is_canonical(frame, raw):
                 changes.problems.append(Problem(f"frame {frame.id!r}", "the frame is not in canonical form"))
             changes.tally.add(frame)
-            keys.append(frame_key(frame.id))
-            size += len(raw)
+        for raw in before.difference(raws):
+            changes.tally.add(decode_frame(raw), -1)
         self._count(len(raws))
+        keys = [frame_key(frame_id_of(raw)) for raw in raws]
         if keys != sorted(set(keys)):
             changes.problems.append(Problem(where, "the frames of a leaf are not in the order of their keys"))
         if any(not f"{int.from_bytes(key, 'big'):0256b}".startswith(prefix) for key in keys):
             changes.problems.append(Problem(where, "a leaf holds frames of another place"))
-        if not keys or not fits(len(keys), size) or data != join_leaf(raws):
-            changes.problems.append(Problem(where, f"a leaf of {len(keys)} frames is not in canonical form"))
-        return _Extent(len(keys), size)
+        if data != join_leaf(raws):
+            changes.problems.append(Problem(where, "a leaf is not in canonical form"))
+        return _Extent(len(raws), sum(map(len, raws)))
+
+
+def _is_canonical(frame: Frame, raw: bytes) -> bool:
+    try:
+        return encode_frame(frame) == raw
+    except InvalidValueError:
+        return False

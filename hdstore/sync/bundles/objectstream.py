@@ -6,9 +6,14 @@ more than what differs. The stream is cut into pieces that are compressed one by
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
 
 from hdstore.codec.bundles import BUNDLE_BATCH, ObjectBatch
 from hdstore.errors import DamagedError, InvalidValueError
@@ -31,13 +36,19 @@ _LIMIT = 64 << 20
 """The largest object in bytes. All but frames with much in them are smaller by far, and decoding takes a multiple."""
 
 _LEVEL = 1
+_THREADS = min(4, os.cpu_count() or 1)
 
 
 class ObjectPacker:
-    """Makes the stream; ``emit`` gets its pieces. ``count`` and ``size`` are those of the objects so far."""
+    """Makes the stream; ``emit`` gets its pieces, the last ones when the ``with`` block ends.
+
+    Pieces are compressed by a few threads. ``count`` and ``size`` are those of the objects so far.
+    """
 
     def __init__(self, emit: Callable[[ObjectBatch], None]) -> None:
         self._emit = emit
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="hdstore-bundle")
+        self._waiting: deque[Future[ObjectBatch]] = deque()
         self._buffer = bytearray()
         self._before: tuple[str, object, bytes] = ("", None, b"")
         self.count = 0
@@ -67,15 +78,33 @@ class ObjectPacker:
         while len(self._buffer) >= BUNDLE_BATCH:
             self._flush()
 
-    def finish(self) -> None:
-        """Hands on the last piece."""
-        if self._buffer:
-            self._flush()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                if self._buffer:
+                    self._flush()
+                self._drain(0)
+        finally:
+            self._pool.shutdown(cancel_futures=True)
 
     def _flush(self) -> None:
-        piece = bytes(self._buffer[:BUNDLE_BATCH])
+        piece = bytes(memoryview(self._buffer)[:BUNDLE_BATCH])
         del self._buffer[:BUNDLE_BATCH]
-        self._emit(ObjectBatch(len(piece), zlib.compress(piece, _LEVEL)))
+        self._waiting.append(self._pool.submit(_deflate, piece))
+        self._drain(2 * _THREADS)
+
+    def _drain(self, most: int) -> None:
+        """Hands on pieces, in their order, until no more than so many wait to be compressed."""
+        while len(self._waiting) > most:
+            self._emit(self._waiting.popleft().result())
 
 
 class ObjectUnpacker:
@@ -126,6 +155,10 @@ class ObjectUnpacker:
         self._left_bytes -= len(body)
         self._before = (kind, body) if len(body) <= _LARGEST else ("", b"")
         return kind, body
+
+
+def _deflate(piece: bytes) -> ObjectBatch:
+    return ObjectBatch(len(piece), zlib.compress(piece, _LEVEL))
 
 
 def _inflate(batch: ObjectBatch) -> bytes:

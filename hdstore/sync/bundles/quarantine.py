@@ -11,6 +11,7 @@ from pathlib import Path
 from hdstore.errors import StorageError
 from hdstore.ids import new_hasher
 from hdstore.store import Objects, files
+from hdstore.store.pack import PackWriter
 
 __all__ = ["Quarantine", "new_quarantine"]
 
@@ -40,6 +41,18 @@ class Quarantine(Objects):
         """Says whether the object is there."""
         found = bytes.fromhex(oid) in self.brought
         return found or (self._behind is not None and self._behind.exists(oid))
+
+    @contextmanager
+    def unpacking(self) -> Iterator[PackWriter]:
+        """Yields what takes the objects of the bundle; they can be read when the block has ended."""
+        writer = PackWriter(self._place / "objects" / "pack", self._place / "hdstore" / "tmp")
+        try:
+            yield writer
+            writer.finish()
+        except BaseException:
+            writer.abort()
+            raise
+        self.refresh()
 
     def packs(self) -> list[Path]:
         """Returns the packs that hold what was brought."""
