@@ -3,131 +3,78 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
+import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sync.media_ends import PROGRAM, Ends, fill, left, make_ends, size_of
 
-import hdstore
-from hdstore import Repository
 from hdstore.errors import CancelledError, MediaError, UntrustedError
 from hdstore.ids import content_hash
-from hdstore.media import Media
-from hdstore.sync import parse_place
-from hdstore.sync.mediaplace import MediaPlace, Transferred, media_place
-
-Connect = Callable[[], MediaPlace]
-
-PROGRAM = str(Path(sys.executable).with_name("hdstore"))
-
-
-def local_ssh(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Puts a program in the place of ssh that runs the command here, whatever the host."""
-    script = folder / "ssh"
-    script.write_text('#!/bin/sh\nfor last; do :; done\nexec sh -c "exec $last"\n')
-    script.chmod(0o755)
-    monkeypatch.setenv("GIT_SSH_COMMAND", str(script))
-
-
-@pytest.fixture
-def near(tmp_path: Path) -> Iterator[Repository]:
-    """The repository on this side."""
-    (tmp_path / "near").mkdir()
-    with hdstore.init(tmp_path / "near") as made:
-        yield made
-
-
-@pytest.fixture
-def far(tmp_path: Path) -> Iterator[Repository]:
-    """The repository at the other end."""
-    (tmp_path / "far").mkdir()
-    with hdstore.init(tmp_path / "far") as made:
-        yield made
+from hdstore.sync.mediaplace import Transferred, media_place
+from hdstore.sync.urls import parse_place
 
 
 @pytest.fixture(params=["path", "ssh"])
-def connect(
-    request: pytest.FixtureRequest, far: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Connect]:
-    """Returns a function that opens the other end's media."""
-    opened: list[MediaPlace] = []
-    local_ssh(tmp_path, monkeypatch)
-    url = str(far.folder) if request.param == "path" else f"ssh://somewhere{far.folder}"
-
-    def connect() -> MediaPlace:
-        place = media_place(parse_place(url), program=PROGRAM)
-        assert place is not None
-        opened.append(place)
-        return place
-
-    yield connect
-    for place in opened:
-        place.close()
+def ends(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ends]:
+    """Two repositories."""
+    yield from make_ends(tmp_path, request.param, monkeypatch)
 
 
-def fill(media: Media, count: int, seed: int = 0) -> list[str]:
-    """Keeps media of several sizes, an empty one and one of several chunks among them; returns their hashes."""
-    chance = random.Random(seed)
-    sizes = [0, (2 << 20) + 7, *(chance.randrange(1, 3000) for _ in range(count - 2))]
-    with media.keeping() as keeper:
-        return [keeper.keep_bytes(chance.randbytes(size)) for size in sizes]
-
-
-def left(media: Media) -> list[str]:
-    """Returns what lies in the tmp folder."""
-    return sorted(os.listdir(media.folder.parent / "tmp"))
-
-
-def test_media_are_sent_and_fetched(near: Repository, far: Repository, connect: Connect) -> None:
+def test_media_are_sent_and_fetched(ends: Ends) -> None:
     """What the receiving side lacks arrives whole; the second time nothing moves."""
-    ours, theirs = fill(near.media, 40), fill(far.media, 40, seed=1)
-    size = sum(near.media.path_of(hash).stat().st_size for hash in ours)
-    place = connect()
+    ours, theirs = fill(ends.near.media, 40), fill(ends.far.media, 40, seed=1)
+    size = size_of(ends.near.media, ours)
+    place = ends.connect()
 
     # The empty medium is on both sides.
     assert place.missing([*ours, *theirs]) == ours[1:]
-    assert place.send(near.media, ours) == Transferred(39, size)
+    assert place.send(ends.near.media, ours) == Transferred(39, size)
     assert place.missing(ours) == []
-    assert place.send(near.media, iter(ours)) == Transferred()
-    assert list(place.hashes()) == sorted({*ours, *theirs}) == list(far.media.hashes())
-    assert place.fetch(near.media, theirs).files == 39
-    assert not place.fetch(near.media, theirs)
+    assert place.send(ends.near.media, iter(ours)) == Transferred()
+    assert list(place.hashes()) == sorted({*ours, *theirs}) == list(ends.far.media.hashes())
+    assert place.fetch(ends.near.media, theirs).files == 39
+    assert not place.fetch(ends.near.media, theirs)
 
-    for media in (near.media, far.media):
+    for media in (ends.near.media, ends.far.media):
         assert list(media.hashes()) == sorted({*ours, *theirs})
         assert all(media.verify(hash) for hash in media.hashes())
         assert left(media) == []
 
 
-def test_what_the_giving_side_lacks_is_told(near: Repository, far: Repository, connect: Connect) -> None:
+def test_what_the_giving_side_lacks_is_told(ends: Ends) -> None:
     """The others come all the same."""
-    here, there, nowhere = near.media.keep_bytes(b"1"), far.media.keep_bytes(b"2"), content_hash(b"3")
-    place = connect()
+    here, there, nowhere = (
+        ends.near.media.keep_bytes(b"1"),
+        ends.far.media.keep_bytes(b"2"),
+        content_hash(b"3"),
+    )
+    place = ends.connect()
 
-    assert place.send(near.media, [nowhere, here]) == Transferred(1, 1, (nowhere,))
-    assert place.fetch(near.media, [there, nowhere]) == Transferred(1, 1, (nowhere,))
+    assert place.send(ends.near.media, [nowhere, here]) == Transferred(1, 1, (nowhere,))
+    assert place.fetch(ends.near.media, [there, nowhere]) == Transferred(1, 1, (nowhere,))
 
 
-def test_progress_counts_bytes(near: Repository, connect: Connect) -> None:
+def test_progress_counts_bytes(ends: Ends) -> None:
     """It begins with what is known and ends with all bytes."""
-    ours = fill(near.media, 10)
-    size = sum(near.media.path_of(hash).stat().st_size for hash in ours)
+    ours = fill(ends.near.media, 10)
+    size = size_of(ends.near.media, ours)
     told: list[tuple[str, int, int | None]] = []
 
-    connect().send(near.media, ours, progress=lambda *step: told.append(step))
+    ends.connect().send(ends.near.media, ours, progress=lambda *step: told.append(step))
 
     assert told[-1] == ("Sending media", size, size)
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
 
 
-def test_a_stopped_exchange_goes_on(near: Repository, far: Repository, connect: Connect) -> None:
+def test_a_stopped_exchange_goes_on(ends: Ends) -> None:
     """What the caller raises comes out, from its own thread; the next exchange brings the rest."""
-    ours = fill(near.media, 60)
-    theirs = fill(far.media, 60, seed=1)
+    ours = fill(ends.near.media, 60)
+    theirs = fill(ends.far.media, 60, seed=1)
     caller = threading.get_ident()
 
     def stop(what: str, done: int, total: int | None) -> None:
@@ -136,46 +83,47 @@ def test_a_stopped_exchange_goes_on(near: Repository, far: Repository, connect: 
             raise CancelledError("Stopped.")
 
     with pytest.raises(CancelledError):
-        connect().send(near.media, ours, progress=stop)
+        ends.connect().send(ends.near.media, ours, progress=stop)
     with pytest.raises(CancelledError):
-        connect().fetch(near.media, theirs, progress=stop)
-    place = connect()
-    place.send(near.media, ours)
-    place.fetch(near.media, theirs)
+        ends.connect().fetch(ends.near.media, theirs, progress=stop)
+    place = ends.connect()
+    place.send(ends.near.media, ours)
+    place.fetch(ends.near.media, theirs)
 
-    for media in (near.media, far.media):
+    for media in (ends.near.media, ends.far.media):
         assert list(media.hashes()) == sorted({*ours, *theirs})
         assert all(media.verify(hash) for hash in media.hashes())
         assert left(media) == []
 
 
-def test_a_part_is_gone_on_with(near: Repository, far: Repository, connect: Connect) -> None:
+def test_a_part_is_gone_on_with(ends: Ends) -> None:
     """Only what is missing of it moves; a part that is wrong is dropped, and all of the medium moves."""
-    for source, target in ((near.media, far.media), (far.media, near.media)):
+    for source, target in ((ends.near.media, ends.far.media), (ends.far.media, ends.near.media)):
         data = os.urandom(3 << 20)
         hash = source.keep_bytes(data)
         part = target.folder.parent / "tmp" / f"media-{hash}.part"
         for begun, moved in ((data[: 1 << 20], 2 << 20), (b"x" * (1 << 20), 3 << 20), (data, 0)):
             part.write_bytes(begun)
-            place = connect()
-            move = place.send if source is near.media else place.fetch
-            assert move(near.media, [hash]) == Transferred(1, moved)
+            place = ends.connect()
+            move = place.send if source is ends.near.media else place.fetch
+            assert move(ends.near.media, [hash]) == Transferred(1, moved)
             assert target.verify(hash)
             assert left(target) == []
             target.remove(hash)
 
 
-def test_damaged_media_are_not_kept(near: Repository, far: Repository, connect: Connect) -> None:
+def test_damaged_media_are_not_kept(ends: Ends) -> None:
     """The error names the medium; nothing of it is kept on the receiving side, nor gone on with."""
-    for data, source, target in ((b"right", near.media, far.media), (b"good!", far.media, near.media)):
+    near, far = ends.near.media, ends.far.media
+    for data, source, target in ((b"right", near, far), (b"good!", far, near)):
         hash = source.keep_bytes(data)
         source.path_of(hash).chmod(0o644)
         source.path_of(hash).write_bytes(b"wrong")
-        place = connect()
-        move = place.send if source is near.media else place.fetch
+        place = ends.connect()
+        move = place.send if source is near else place.fetch
 
         with pytest.raises(MediaError, match=hash):
-            move(near.media, [hash])
+            move(near, [hash])
 
         assert not target.has(hash)
         assert left(target) == []
@@ -193,22 +141,75 @@ def test_places_without_media(tmp_path: Path) -> None:
         assert media_place(parse_place(url)) is None
 
 
-def test_a_folder_that_is_not_trusted_is_refused(far: Repository) -> None:
+def test_a_folder_that_is_not_trusted_is_refused(ends: Ends) -> None:
     """A repository that would make git run something is not opened for its media either."""
-    with (far.hds / "config").open("a") as stream:
+    with (ends.far.hds / "config").open("a") as stream:
         stream.write("[core]\n\tfsmonitor = evil\n")
 
     with pytest.raises(UntrustedError):
-        media_place(parse_place(str(far.folder)))
+        media_place(parse_place(str(ends.far.folder)))
 
 
-def test_a_place_whose_empty_folders_were_left_out(
-    near: Repository, far: Repository, connect: Connect
-) -> None:
+def test_a_place_whose_empty_folders_were_left_out(ends: Ends) -> None:
     """A stick that was filled by a program which copies no empty folders receives media all the same."""
-    shutil.rmtree(far.media.folder)
-    kept = near.media.keep_bytes(b"x")
+    shutil.rmtree(ends.far.media.folder)
+    kept = ends.near.media.keep_bytes(b"x")
 
-    connect().send(near.media, [kept])
+    ends.connect().send(ends.near.media, [kept])
 
-    assert far.media.verify(kept)
+    assert ends.far.media.verify(kept)
+
+
+def test_two_processes_exchange_the_same_media_at_once(ends: Ends) -> None:
+    """Neither disturbs the other; all is whole in the end."""
+    ours, theirs = fill(ends.near.media, 60, large=4), fill(ends.far.media, 60, seed=1, large=4)
+    code = (
+        "import sys, hdstore\n"
+        "from hdstore.sync.mediaplace import media_place\n"
+        "from hdstore.sync.urls import parse_place\n"
+        "place = media_place(parse_place(sys.argv[2]), program=sys.argv[3])\n"
+        "media = hdstore.open(sys.argv[1]).media\n"
+        "ours, theirs = list(media.hashes()), list(place.hashes())\n"
+        "place.send(media, ours); place.fetch(media, theirs); place.close()\n"
+    )
+    url = str(ends.far.folder) if ends.kind == "path" else f"ssh://somewhere{ends.far.folder}"
+    command = [sys.executable, "-c", code, str(ends.near.folder), url, PROGRAM]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
+
+    assert [process.communicate()[1] for process in processes] == [b"", b""]
+    for media in (ends.near.media, ends.far.media):
+        assert list(media.hashes()) == sorted({*ours, *theirs})
+        assert all(media.verify(hash) for hash in media.hashes())
+        assert left(media) == []
+
+
+def test_a_full_disk_is_told_and_the_rest_comes_later(ends: Ends) -> None:
+    """Whichever side's disk it is; what had arrived need not come again."""
+    ours, theirs = fill(ends.near.media, 6, large=2), fill(ends.far.media, 6, seed=1, large=2)
+    code = (
+        "import resource, sys, hdstore\n"
+        "from hdstore.errors import RemoteError, StorageError\n"
+        "from hdstore.sync.mediaplace import media_place\n"
+        "from hdstore.sync.urls import parse_place\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        "place = media_place(parse_place(sys.argv[2]), program=sys.argv[3])\n"
+        "media = hdstore.open(sys.argv[1]).media\n"
+        "ours, theirs = list(media.hashes()), list(place.hashes())\n"
+        "for move, hashes in ((place.send, ours), (place.fetch, theirs)):\n"
+        "    try: move(media, hashes)\n"
+        "    except (RemoteError, StorageError) as error: assert 'oo large' in str(error), error\n"
+        "    else: raise SystemExit('all was kept')\n"
+    )
+    url = str(ends.far.folder) if ends.kind == "path" else f"ssh://somewhere{ends.far.folder}"
+    command = [sys.executable, "-c", code, str(ends.near.folder), url, PROGRAM]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    place = ends.connect()
+
+    place.send(ends.near.media, ours)
+    place.fetch(ends.near.media, theirs)
+
+    for media in (ends.near.media, ends.far.media):
+        assert list(media.hashes()) == sorted({*ours, *theirs})
+        assert all(media.verify(hash) for hash in media.hashes())
+        assert left(media) == []
