@@ -5,6 +5,7 @@ from __future__ import annotations
 from hdstore.merge.author import AUTHOR
 from hdstore.merge.catalogs import amend_catalog, merge_catalogs
 from hdstore.merge.conflicts import conflicts_of, merge_conflict_trees, read_conflicts, update_conflicts
+from hdstore.merge.documents import id_apart
 from hdstore.merge.frames import MergedFrame, merge_frames
 from hdstore.merge.mine import MINE_REF, drop_mine, note_mine, ours_by_parents
 from hdstore.merge.resolving import kept_side, resolve, resolve_both, resolve_map, resolve_schema
@@ -20,6 +21,7 @@ __all__ = [
     "amend_catalog",
     "conflicts_of",
     "drop_mine",
+    "id_apart",
     "kept_side",
     "merge_catalogs",
     "merge_commits",

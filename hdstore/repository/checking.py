@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from hdstore.errors import HdstoreError
-from hdstore.model import DatasetDocument, Progress, View, ViewDocument
+from hdstore.merge import id_apart
+from hdstore.model import DatasetDocument, Progress, ViewDocument
 from hdstore.repository.core import KEEP_REF, Core, draft_ref, keep_ref, published_ref
 from hdstore.repository.indexing import index_damage
 from hdstore.repository.reports import Finding
@@ -31,7 +32,7 @@ class _Check:
         self._core = core
         self._progress = progress
         self._names: dict[str, str] = {}
-        self._published: dict[str, View] = {}
+        self._views: dict[str, ViewDocument] | None = None
         self._verifier = VersionVerifier(core.objects)
         self._unfinished: list[Finding] = []
         self._media_needed: dict[str, str] = {}
@@ -95,6 +96,8 @@ class _Check:
                 continue
             for path in odd:
                 yield Finding("catalog", f"commit {oid}, {path}", "the document is not in canonical form")
+            if oid == tip:
+                self._views = catalog.views
             yield from self._published_views(oid, catalog.views)
             if oid == tip:
                 yield from self._named_versions(catalog.datasets)
@@ -117,9 +120,16 @@ class _Check:
                     yield Finding("version", called, "the catalog names it, but it has no branch and no tag")
 
     def _published_views(self, commit: str, views: dict[str, ViewDocument]) -> Iterator[Finding]:
-        """Checks that a published view says the same in every commit of the catalog."""
+        """Checks that what any commit of the catalog publishes still is, under its id or kept apart by a merge."""
+        if self._views is None:
+            return
         for document in views.values():
-            if document.published and self._published.setdefault(document.id, document.view) != document.view:
+            if not document.published:
+                continue
+            now = self._views.get(document.id)
+            if now is not None and now.published and now.view == document.view:
+                continue
+            if id_apart(document, self._views.get) not in self._views:
                 where = f"{document.name} ({document.id})"
                 yield Finding(
                     "view", where, f"it is published, but was not always what it is; see commit {commit}"
