@@ -15,7 +15,7 @@ from hdstore.errors import MediaError
 from hdstore.ids import new_hasher, new_id
 from hdstore.media.files import share_blocks, storage_errors, write_all
 
-__all__ = ["Part", "is_part", "open_part", "part_path"]
+__all__ = ["Part", "is_part", "open_part", "part_path", "remove_parts"]
 
 _PREFIX = "media-"
 _SUFFIX = ".part"
@@ -154,6 +154,27 @@ class Part:
 
     def _storing(self) -> AbstractContextManager[None]:
         return storage_errors(f"Receiving the medium {self.hash}")
+
+
+def remove_parts(tmp: Path, *, before: float) -> int:
+    """Removes parts that nobody has added to since a time and nobody is adding to; returns their bytes."""
+    removed = 0
+    with storage_errors(f"Removing parts of media in {tmp}"):
+        with os.scandir(tmp) as entries:
+            names = [entry.name for entry in entries if is_part(entry.name)]
+        for name in names:
+            path = tmp / name
+            with suppress(FileNotFoundError):  # just finished
+                if os.lstat(path).st_mtime >= before:
+                    continue
+            if (descriptor := _claim(path)) is None:
+                continue
+            try:
+                removed += os.fstat(descriptor).st_size
+                path.unlink()
+            finally:
+                os.close(descriptor)
+    return removed
 
 
 def open_part(tmp: Path, hash: str, size: int, finish: Finish) -> Part:

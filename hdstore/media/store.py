@@ -19,7 +19,7 @@ from hdstore.media.files import open_regular, storage_errors
 from hdstore.media.keeper import Keeper
 from hdstore.media.linker import Linker, Policy
 from hdstore.media.moved import MovedFiles
-from hdstore.media.part import part_path
+from hdstore.media.part import part_path, remove_parts
 from hdstore.media.paths import check_relative, inside, is_inside, parse_root_uri, real
 from hdstore.media.roots import Roots
 from hdstore.model.progress import Progress
@@ -136,6 +136,10 @@ class Media:
         except OSError:
             return 0
         return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
+    def remove_parts(self, *, before: float) -> int:
+        """Removes what arrived of media that nobody went on with since a time; returns how many bytes that were."""
+        return remove_parts(self._tmp, before=before)
 
     def hashes(self, *, after: str = "") -> Iterator[str]:
         """Yields the hashes of all kept media that come ``after`` one, in order; files that are none are left out."""

@@ -36,6 +36,7 @@ def collect_garbage(core: Core, *, grace: float, progress: Progress | None = Non
                 core.media.remove(name)
                 size += stat.st_size
                 removed += 1
+    size += core.media.remove_parts(before=oldest)
     freed = compact_index(core, progress)
     return GcReport(
         objects_removed=collected.removed,

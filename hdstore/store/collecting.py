@@ -36,6 +36,8 @@ _WINDOW = 5
 
 _DEPTH = 50
 _LITTER_AGE = 86400.0
+_PART = ".part"
+"""What the name of a file ends with that somebody may still go on with: a medium that arrived in part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +284,7 @@ class _Collection:
         with files.storage_errors(f"clean {self._tmp}"):
             for entry in os.scandir(self._tmp):
                 found = files.look(entry.path)
-                if found is None or found.st_mtime >= oldest:
+                if found is None or found.st_mtime >= oldest or entry.name.endswith(_PART):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     shutil.rmtree(entry.path, ignore_errors=True)

@@ -207,3 +207,23 @@ def test_what_a_killed_process_received_is_gone_on_with(media: Media) -> None:
     assert media.verify(whole)
     assert media.verify(half)
     assert left(media) == []
+
+
+def test_old_parts_are_removed(media: Media) -> None:
+    """Those that nobody went on with; young ones and those that somebody is adding to stay."""
+    names = [content_hash(bytes([n])) for n in range(3)]
+    tmp = media.folder.parent / "tmp"
+    with media.keeping() as keeper:
+        for name in names[:2]:
+            with keeper.part(name, 5) as part:
+                part.write(b"123")
+        with keeper.part(names[2], 5) as part:
+            part.write(b"12")
+            for name in (names[1], names[2]):
+                os.utime(tmp / f"media-{name}.part", (1, 1))
+            (tmp / "other").write_bytes(b"")
+            os.utime(tmp / "other", (1, 1))
+
+            assert media.remove_parts(before=1000) == 3
+            assert [media.part_size(name) for name in names] == [3, 0, 2]
+            assert (tmp / "other").exists()

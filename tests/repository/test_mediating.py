@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -262,3 +263,18 @@ def test_a_push_to_a_host_of_git_alone_sends_no_media(ada: Repository) -> None:
     with pytest.raises(RemoteError):
         ada.add_remote("bad", "ext::x")
     assert not hdstore.repository.mediating.push_media(ada._core, "web", "all")
+
+
+def test_gc_leaves_parts_for_as_long_as_other_things(bob: Repository) -> None:
+    """Who fetches a film over a weekend finds on Monday what had arrived."""
+    hash = content_hash(b"a film")
+    with bob.media.keeping() as keeper, keeper.part(hash, 100) as part:
+        part.write(b"a fi")
+    place = bob.hds / "hdstore" / "tmp" / f"media-{hash}.part"
+    weekend = time.time() - 3 * 86400
+    os.utime(place, (weekend, weekend))
+
+    assert bob.gc().media_bytes == 0
+    assert bob.media.part_size(hash) == 4
+    assert bob.gc(grace=86400).media_bytes == 4
+    assert not place.exists()
