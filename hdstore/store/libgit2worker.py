@@ -143,29 +143,69 @@ def prepare(request: dict[str, Any]) -> None:
 def exchange(request: dict[str, Any]) -> dict[str, Any]:
     """Does what is asked and returns what is to be answered."""
     repository = pygit2.Repository(request["hds"])
+    if request["do"] == "move":
+        return {"moved": move(repository, request["updates"]), "refused": []}
     remote = repository.remotes.create_anonymous(request["url"])
     callbacks = Callbacks(request)
     proxy: Literal[True] | None = True if request["scheme"] in ("http", "https") else None
-    answer: dict[str, Any] = {}
+    if request["do"] == "push":
+        return push(remote, callbacks, request["updates"], proxy)
+    heads = remote.list_heads(callbacks=callbacks, proxy=proxy)
+    found = {head.name: str(head.oid) for head in heads if head.name is not None}
     if request["do"] == "refs":
-        heads = remote.list_heads(callbacks=callbacks, proxy=proxy)
-        answer["refs"] = {head.name: str(head.oid) for head in heads if head.name is not None}
-    elif request["do"] == "fetch":
-        try:
-            remote.fetch(request["specs"], callbacks=callbacks, prune=FetchPrune.PRUNE, proxy=proxy)
-        finally:
-            with suppress(OSError):
-                (Path(request["hds"]) / "FETCH_HEAD").unlink()
-    else:
-        # The leases were compared with what the other side has; from there on it compares itself.
-        specs = [f"+{new}:{name}" if new else f":{name}" for name, _, new in request["updates"]]
-        try:
-            remote.push(specs, callbacks=callbacks, proxy=proxy)
-        except StopError:
-            if not callbacks.moved:
-                raise
-        answer.update(moved=callbacks.moved, refused=callbacks.refused)
-    return answer
+        return {"refs": found}
+    try:
+        # Before the fetch, for the name of a ref that is gone may have become the folder of others.
+        prune(repository, request["specs"], found)
+        remote.fetch(request["specs"], callbacks=callbacks, prune=FetchPrune.NO_PRUNE, proxy=proxy)
+    finally:
+        with suppress(OSError):
+            (Path(request["hds"]) / "FETCH_HEAD").unlink()
+    return {}
+
+
+def prune(repository: pygit2.Repository, specs: list[str], found: dict[str, str]) -> None:
+    """Removes refs of ours that ``specs`` name and that the other side does not have."""
+    for spec in specs:
+        source, _, target = spec.removeprefix("+").partition(":")
+        if not target.endswith("/*"):
+            continue
+        source, target = source.removesuffix("*"), target.removesuffix("*")
+        for name in [name for name in repository.references if name.startswith(target)]:
+            if source + name.removeprefix(target) not in found:
+                repository.references.delete(name)
+
+
+def push(
+    remote: pygit2.Remote, callbacks: Callbacks, updates: list[Any], proxy: Literal[True] | None
+) -> dict[str, Any]:
+    """Moves refs of the other side; returns which were not where they should be, and which it refused to move."""
+    # The leases are compared with what the other side has; from there on it compares itself.
+    specs = [f"+{new}:{name}" if new else f":{name}" for name, _, new in updates]
+    try:
+        remote.push(specs, callbacks=callbacks, proxy=proxy)
+    except StopError:
+        if not callbacks.moved:
+            raise
+    return {"moved": callbacks.moved, "refused": callbacks.refused}
+
+
+def move(repository: pygit2.Repository, updates: list[Any]) -> list[str]:
+    """Moves refs, all or none; returns those that were not where they should be."""
+    with repository.transaction() as transaction:
+        for name, _, _ in updates:
+            transaction.lock_ref(name)
+        moved = []
+        for name, old, _ in updates:
+            found = repository.references.get(name)
+            if (None if found is None else str(found.target)) != old:
+                moved.append(name)
+        for name, old, new in [] if moved else updates:
+            if new is not None:
+                transaction.set_target(name, new)
+            elif old is not None:
+                transaction.remove(name)
+    return moved
 
 
 def main() -> int:

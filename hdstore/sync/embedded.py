@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hdstore.errors import ConflictError
@@ -72,6 +73,11 @@ class Embedded:
             raise ReachError(f"{place} has a quote in its path, which libgit2 can not pass on; install git.")
 
     @property
+    def place(self) -> Place:
+        """Where the other repository lies."""
+        return self._place
+
+    @property
     def inner(self) -> bool:
         """Whether the git repository lies in ``.hds`` below the place."""
         if self._candidates.inner is None:
@@ -129,40 +135,50 @@ class Embedded:
     def _push_to_folder(
         self, folder: Folder, updates: Sequence[RefUpdate], progress: Progress | None
     ) -> None:
-        """Lets the other repository fetch from this one, and moves its refs by its own locks and journal."""
+        """Brings the objects there under names of their own, then moves the refs, all or none."""
         refs = folder.refs
         updates = still_to_move(self._place, updates, branches_and_tags(refs))
         wanted = sorted({update.new for update in updates if update.new is not None})
-        if wanted:
-            there = refs.list(_ARRIVING)
-            moves = [(_ARRIVING + oid, there.get(_ARRIVING + oid), oid) for oid in wanted]
-            self._ask("push", str(folder.git), updates=moves, progress=progress)
-        arrived = refs.list(_ARRIVING)
-        own = {_ARRIVING + oid for oid in wanted}
-        with refs.lock(*(update.name for update in updates), *own):
-            done = [RefUpdate(name, oid, None) for name, oid in arrived.items() if name in own]
-            try:
-                refs.transaction([*updates, *done])
-            except ConflictError as error:
-                refs.transaction(done)
-                still_to_move(self._place, updates, branches_and_tags(refs))
-                raise moved_elsewhere(self._place, updates[0].name) from error
+        there = refs.list(_ARRIVING)
+        arriving = [(_ARRIVING + oid, there.get(_ARRIVING + oid), oid) for oid in wanted]
+        if arriving:
+            self._ask("push", str(folder.git), updates=arriving, progress=progress)
+        done = [RefUpdate(name, oid, None) for name, _, oid in arriving]
+        try:
+            self._move(folder, [*updates, *done])
+        except ConflictError as error:
+            left = refs.list(_ARRIVING)
+            self._move(folder, [update for update in done if update.name in left])
+            still_to_move(self._place, updates, branches_and_tags(refs))
+            raise moved_elsewhere(self._place, updates[0].name) from error
+
+    def _move(self, folder: Folder, updates: Sequence[RefUpdate]) -> None:
+        if folder.layout is not None:
+            folder.refs.transaction(updates)
+            return
+        # A repository that is not hdstore's has no place for our locks and our journal.
+        moves = [(update.name, update.old, update.new) for update in updates]
+        for name in self._ask("move", "", hds=folder.git, updates=moves)["moved"]:
+            raise moved_elsewhere(self._place, name)
 
     def _ask(
         self,
         do: str,
         url: str,
         *,
+        hds: Path | None = None,
         specs: Sequence[str] = (),
         updates: Sequence[tuple[str, str | None, str | None]] = (),
-        progress: Progress | None,
+        progress: Progress | None = None,
     ) -> dict[str, Any]:
-        hds, place = self._layout.hds, self._place
+        hds, place = hds or self._layout.hds, self._place
         check_settings(hds)
         if self._reach is None:
             self._reach = libgit2_reach_from_environment(
                 scheme=place.scheme, host=place.host, user=place.user, password=place.password
             )
+        if progress is not None:
+            progress(f"Reaching {place}", 0, None)
         answer = ask_libgit2(
             hds,
             do,

@@ -70,6 +70,11 @@ class GitProgram:
         self._reach: GitReach | None = None
 
     @property
+    def place(self) -> Place:
+        """Where the other repository lies."""
+        return self._place
+
+    @property
     def inner(self) -> bool:
         """Whether the git repository lies in ``.hds`` below the place."""
         if self._candidates.inner is None:
@@ -95,7 +100,6 @@ class GitProgram:
         arguments = [
             "fetch",
             "--progress" if progress else "--quiet",
-            "--atomic",
             "--prune",
             "--no-tags",
             "--no-write-fetch-head",
@@ -184,6 +188,8 @@ class GitProgram:
             self._reach = reach_from_environment(
                 hds, site=place.site, user=place.user, password=place.password
             )
+        if progress is not None:
+            progress(f"Reaching {self._place}", 0, None)
         return ask_git(
             hds,
             *arguments,

@@ -22,6 +22,11 @@ class Transport(Protocol):
     """
 
     @property
+    def place(self) -> Place:
+        """Where the other repository lies."""
+        ...
+
+    @property
     def inner(self) -> bool:
         """Whether the git repository lies in ``.hds`` below the place; looks there when nobody has looked yet."""
         ...

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sync.forging import giver, good, parts, refused, taker  # noqa: F401
+from sync.servers import https_server, https_site, ssh_server  # noqa: F401
+from sync.ways import way  # noqa: F401
 
 import hdstore
 from hdstore import Annotation, Author, Dataset, Repository, SingleFrame
