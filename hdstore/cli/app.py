@@ -21,9 +21,14 @@ class _Commands(LateGroup):
         "gui": "starting",
         "import": "files",
         "export": "files",
-        "log": "history",
+        "log": "blaming",
+        "blame": "blaming",
         "query": "history",
         "nearest": "history",
+        "merge": "merging",
+        "conflicts": "merging",
+        "resolve": "merging",
+        "restore": "merging",
         "diff": "diffing",
         "clone": "remotes",
         "fetch": "remotes",
@@ -40,6 +45,7 @@ class _Commands(LateGroup):
         "media": "media",
         "serve-media": "media",
         "remote": "remotes",
+        "bundle": "bundles",
         "root": "roots",
     }
 

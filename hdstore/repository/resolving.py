@@ -17,16 +17,16 @@ from hdstore.merge import (
     update_conflicts,
 )
 from hdstore.merge import resolve as resolve_frame
-from hdstore.model import Changes, Conflict, Frame, Schema, VersionDocument, replace
+from hdstore.model import Changes, Commit, Conflict, Frame, Schema, VersionDocument, replace
 from hdstore.repository.saving import save
 from hdstore.repository.sides import Sides
 from hdstore.store import Writer
-from hdstore.version import Batch, Built, VersionState
+from hdstore.version import Batch, Built, VersionState, commit_info
 
 if TYPE_CHECKING:
     from hdstore.repository.version import DatasetVersion
 
-__all__ = ["Choice", "conflicts", "resolve"]
+__all__ = ["Choice", "conflicts", "resolve", "side_commits"]
 
 Choice: TypeAlias = Literal["ours", "theirs", "both", "keep"]
 
@@ -45,6 +45,13 @@ def conflicts(version: DatasetVersion, frame_id: str | None = None) -> list[Conf
         else conflicts_of(core.objects, state, frame_id)
     )
     return sorted(found, key=lambda conflict: (conflict.frame_id, conflict.path))
+
+
+def side_commits(version: DatasetVersion, found: Iterable[Conflict]) -> dict[str, Commit]:
+    """Returns the commits that are sides of these conflicts, by id; those that are not here are left out."""
+    objects = version._core.objects
+    ids = {side.commit for conflict in found for side in conflict.sides}
+    return {oid: commit_info(objects, oid) for oid in ids if oid and objects.exists(oid)}
 
 
 def resolve(

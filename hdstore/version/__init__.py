@@ -16,7 +16,7 @@ from hdstore.version.counting import Tally, count_frame, merge_counts
 from hdstore.version.media import KEPT, kept_media, media_of
 from hdstore.version.restoring import build_restored
 from hdstore.version.spill import Spill
-from hdstore.version.state import VersionState, commit_of, earlier_trees, history, stands_for
+from hdstore.version.state import VersionState, commit_info, commit_of, earlier_trees, history, stands_for
 from hdstore.version.verify import Problem, VersionVerifier
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "VersionVerifier",
     "build_edits",
     "build_restored",
+    "commit_info",
     "commit_of",
     "count_frame",
     "earlier_trees",

@@ -177,6 +177,11 @@ def _ordered(objects: Objects, commit: str) -> Iterator[Commit]:
                 heappush(ready, (-found[parent].time, order, parent))
 
 
+def commit_info(objects: Objects, commit: str) -> Commit:
+    """Returns what is said of one save: who made it, when, and why."""
+    return _commit(objects, commit, decode_commit(objects.read(commit, "commit")))
+
+
 def _commit(objects: Objects, oid: str, data: CommitObject) -> Commit:
     return Commit(
         id=oid,

@@ -219,6 +219,18 @@ def test_peers_who_pull_in_a_ring_come_to_one_value(place: Place) -> None:
     check(place, tips[0])
 
 
+def test_merges_of_the_same_work_are_not_merged_anew(place: Place) -> None:
+    """Two that joined the same commits in other ways: one of their trees is taken whole, without a conflict."""
+    a, b = (place.commit(Held({"a": frame("a", ("x", n))}), time=n) for n in (1, 2))
+    one, two = (
+        place.commit(Held({"a": frame("a", ("x", n))}), a, b, time=2, author=AUTHOR) for n in (1, 2)
+    )
+
+    assert place.tree(place.merge(one, two)) == max(place.tree(one), place.tree(two))
+    person = place.commit(Held({"a": frame("a", ("x", 3))}), a, b, time=2)
+    assert place.state(place.merge(one, person)).has_conflicts()
+
+
 def test_criss_cross_merges_have_a_base_of_their_own(place: Place) -> None:
     """Two peers merged the same two commits with a third between: what both bases hold is no conflict."""
     root = place.commit(Held({"a": frame("a", ("x", 0))}))

@@ -1,0 +1,149 @@
+"""``hdstore merge``, ``conflicts``, ``resolve``, ``restore``, ``dataset merge``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdstore.cli.exits import Exit
+from hdstore.model import Author, Box, ReplaceAnnotation, replace
+from hdstore.repository import open_repository
+
+Run = Callable[..., Any]
+
+BOB = Author(name="Bob", email="bob@example.org")
+
+
+def move(folder: Path, path: str, x: float, author: Author | None = None) -> None:
+    with open_repository(folder, author=author) as repository:
+        version = repository.version(path)
+        held = version.frame("a").annotations[0]
+        moved = replace(held, geometry=Box(x=x, y=2.0, w=10.0, h=5.0))
+        version.apply(ReplaceAnnotation(frame_id="a", annotation=moved))
+
+
+@pytest.fixture
+def merged(run: Run, street: Path) -> Path:
+    """Returns the folder of a repository in which drafts ``mine`` and ``bob`` moved one box, and were merged."""
+    run("version", "publish", "street/Current")
+    for name in ("mine", "bob"):
+        run("version", "create", f"street/{name}", "--parent", "Current")
+    move(street, "street/mine", 5)
+    move(street, "street/bob", 6, BOB)
+    done = run("merge", "street/bob", "--into", "street/mine")
+    # Both saved within one second: which of them is shown, their commits' ids decide.
+    assert re.fullmatch(
+        "Merged street/bob into street/mine: 0 frames added, [01] updated, 0 removed.", done.lines[0]
+    )
+    assert done.lines[1].startswith("1 conflict to resolve: see 'hdstore conflicts street/mine'")
+    return street
+
+
+def x_of(run: Run, path: str) -> float:
+    found: float = run("frame", "show", path, "a", "--json").json["annotations"][0]["geometry"]["x"]
+    return found
+
+
+def test_a_merge_says_what_it_did_and_what_to_run(run: Run, street: Path) -> None:
+    """Exit code 0 with conflicts too; again there is nothing to merge."""
+    run("version", "publish", "street/Current")
+    for name in ("one", "two"):
+        run("version", "create", f"street/{name}", "--parent", "Current")
+    move(street, "street/two", 5)
+    report = run("merge", "street/two", "--into", "street/one", "-m", "Take two", "--json").json
+
+    assert (report["updated"], report["joined"], report["conflicts"]) == (1, 0, 0)
+    assert report["commit"] != report["before"]
+    assert run("merge", "street/two", "--into", "street/one").lines == [
+        "street/one has all of street/two already."
+    ]
+    assert run("log", "street/one", "--json").json[0]["message"] == "Take two"
+    refused = run("merge", "street/two", "--into", "street/Current", code=Exit.READ_ONLY)
+    assert "published" in refused.err
+
+
+def test_conflicts_are_listed_for_people_and_for_programs(run: Run, merged: Path) -> None:
+    """Frame, what, and each side's commit, author, time and value; the side that is shown has a plus."""
+    listed = run("conflicts", "street/mine")
+    found = run("conflicts", "street/mine", "--json").json
+
+    assert listed.lines[0] == "a"
+    assert listed.lines[1].startswith("  annotations/car-0/geometry  (was {")
+    assert [line[:6] for line in listed.lines[2:4]] == ["    - ", "    + "]
+    assert "Ada Lovelace" in "".join(listed.lines)
+    assert "Bob" in "".join(listed.lines)
+    assert listed.lines[-1].startswith("1 conflict in 1 frame; resolve with 'hdstore resolve street/mine")
+    assert [(one["frame"], one["path"]) for one in found] == [("a", ["annotations", "car-0", "geometry"])]
+    assert {side["author"]: side["value"]["x"] for side in found[0]["sides"]} == {"Ada Lovelace": 5, "Bob": 6}
+    assert run("conflicts", "street/mine", "b").lines == ["No conflicts."]
+    assert run("conflicts", "street/bob", "--json").json == []
+    published = run("version", "publish", "street/mine", code=Exit.CONFLICT)
+    assert "1 conflict" in published.err
+
+
+@pytest.mark.parametrize(("how", "x"), [("--ours", 5), ("--theirs", 6)])
+def test_a_conflict_is_resolved_to_a_side(run: Run, merged: Path, how: str, x: float) -> None:
+    """One save, and then nothing is left."""
+    done = run("resolve", "street/mine", "a", how)
+
+    assert done.lines[0].startswith("Resolved; 0 frames added")
+    assert done.lines[0].endswith("No conflict left.")
+    assert x_of(run, "street/mine") == x
+    gone = run("resolve", "street/mine", "a", how, code=Exit.NOT_FOUND)
+    assert "may be resolved already" in gone.err
+
+
+def test_a_conflict_is_resolved_by_commit_by_path_by_hand_or_kept(
+    run: Run, merged: Path, tmp_path: Path
+) -> None:
+    """And brought back by going back to the merge."""
+    merge = run("log", "street/mine", "--json").json[0]["id"]
+    (conflict,) = run("conflicts", "street/mine", "--json").json
+    bob = next(side["commit"] for side in conflict["sides"] if side["author"] == "Bob")
+    run("resolve", "street/mine", "--all", "--side", bob[:8])
+    assert x_of(run, "street/mine") == 6
+
+    back = run("restore", "street/mine", "--at", merge[:9])
+    assert back.lines[0].startswith("Restored street/mine: ")
+    run("resolve", "street/mine", "a", "--both", "--path", "annotations/car-0/geometry")
+    assert len(run("frame", "show", "street/mine", "a", "--json").json["annotations"]) == 2
+    run("restore", "street/mine", "--at", merge, "--frame", "a")
+    frame = run("frame", "show", "street/mine", "a", "--json").json
+    frame["annotations"][0]["geometry"]["x"] = 7.5
+    (tmp_path / "a.json").write_text(json.dumps(frame))
+    run("resolve", "street/mine", "a", "--json", f"@{tmp_path / 'a.json'}")
+    assert x_of(run, "street/mine") == 7.5
+    run("restore", "street/mine", "--at", merge)
+    run("resolve", "street/mine", "--all", "--keep")
+    assert run("conflicts", "street/mine").lines == ["No conflicts."]
+
+
+def test_the_last_merge_is_undone(run: Run, merged: Path) -> None:
+    """As one more save; the second time nothing is saved."""
+    run("restore", "street/mine", "--at", "before the merge")
+
+    assert x_of(run, "street/mine") == 5
+    assert run("conflicts", "street/mine", "--json").json == []
+    again = run("restore", "street/mine", "--at", "before the merge")
+    assert again.lines == ["That is what it holds already; nothing was saved."]
+
+
+def test_an_unclear_resolution_is_a_mistake_of_usage(run: Run, merged: Path) -> None:
+    """A frame or --all, and one way to resolve; paths that name nothing are told."""
+    for words in (
+        ("--ours",),
+        ("a", "--all", "--ours"),
+        ("a",),
+        ("a", "--ours", "--theirs"),
+        ("--all", "--json", "{}"),
+        ("a", "--side", "0000"),
+        ("a", "--json", '{"id": "b"}'),
+    ):
+        run("resolve", "street/mine", *words, code=Exit.USAGE)
+    run("resolve", "street/mine", "a", "--ours", "--path", "blob", code=Exit.NOT_FOUND)
+    run("restore", "street/mine", "--at", "ffffffff", code=Exit.NOT_FOUND)
