@@ -19,7 +19,7 @@ _STEP = 1000
 
 @dataclass(frozen=True, slots=True)
 class LabelDelta:
-    """How many annotations got a label and how many lost it; by coming or going, or by being relabelled."""
+    """How often a label came to an annotation and how often it went; with it, or by relabelling."""
 
     added: int = 0
     removed: int = 0
@@ -84,7 +84,7 @@ class Tally:
         counts["other"] += change.object_id is not None or change.sources is not None
         if change.labels is not None:
             counts["relabelled"] += 1
-            old, new = map(set, change.labels)
+            old, new = map(Counter, change.labels)
             self._gained.update(new - old)
             self._lost.update(old - new)
 
@@ -100,7 +100,7 @@ class Tally:
 
 def _count_labels(annotations: Iterable[Annotation], labels: Counter[str]) -> None:
     for annotation in annotations:
-        labels.update(set(annotation.labels))
+        labels.update(annotation.labels)
 
 
 def summary(before: VersionState, after: VersionState, *, progress: Progress | None = None) -> DiffSummary:

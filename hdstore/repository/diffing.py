@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import chain, islice
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hdstore.diff import Diff, DiffSummary, FrameChange, Tally, diff, frame_change, iter_changes
 from hdstore.errors import AmbiguousNameError, DamagedError, InvalidInputError, NotFoundError
@@ -113,6 +113,9 @@ class _Seen:
     oid: str
 
 
+_N = TypeVar("_N", DatasetDocument, _Seen)
+
+
 def _seen_tip(core: Core, remote: str, path: str) -> str:
     """Returns the commit that a remote's version was at when it was last seen."""
     dataset, version = split_path(path)
@@ -120,9 +123,9 @@ def _seen_tip(core: Core, remote: str, path: str) -> str:
         raise InvalidInputError(f"Say which version of {path!r} at {remote}: {remote}:DATASET/VERSION.")
     prefix = f"{SEEN_REF}{remote}/"
     theirs = core.refs.get(f"{prefix}{CATALOG_REF.removeprefix('refs/')}")
-    catalogs = [Catalog(core.objects, theirs)] if theirs else []
-    document = _dataset_of([*catalogs, core.catalog()], dataset, remote)
-    ours = core.catalog().datasets.get(document.id, document)
+    catalogs = [*([Catalog(core.objects, theirs)] if theirs else []), core.catalog()]
+    listed = [[d for d in catalog.datasets.values() if not d.deleted] for catalog in catalogs]
+    document = _named_in(dataset, listed, "dataset", f"{remote} or this repository")
     refs = {
         name.rpartition("/")[2]: oid
         # A tag goes before a branch of the same id: the version is published.
@@ -130,19 +133,20 @@ def _seen_tip(core: Core, remote: str, path: str) -> str:
         for name, oid in core.refs.list(f"{prefix}{place}/{document.id}/").items()
     }
     seen = [
-        _Seen(i, record.name if (record := document.versions.get(i) or ours.versions.get(i)) else i, oid)
-        for i, oid in refs.items()
+        [_Seen(i, records[i].name if i in records else i, oid) for i, oid in refs.items()]
+        for catalog in catalogs
+        for records in ([catalog.datasets[document.id].versions] if document.id in catalog.datasets else [])
     ]
     where = f"dataset {document.name!r} as {remote} was last seen"
-    return commit_of(core.objects, find_one(version, seen, "version", where).oid)
+    return commit_of(core.objects, _named_in(version, seen, "version", where).oid)
 
 
-def _dataset_of(catalogs: Sequence[Catalog], name: str, remote: str) -> DatasetDocument:
-    listed = [[d for d in catalog.datasets.values() if not d.deleted] for catalog in catalogs]
-    for documents in listed[:-1]:
-        if any(name in (document.id, document.name) for document in documents):
-            return find_one(name, documents, "dataset", remote)
-    return find_one(name, listed[-1], "dataset", f"{remote} or this repository")
+def _named_in(name: str, listed: Sequence[Sequence[_N]], what: str, where: str) -> _N:
+    """Returns what carries an id or name in the first list in which anything does."""
+    for candidates in listed:
+        if any(name in (candidate.id, candidate.name) for candidate in candidates):
+            return find_one(name, candidates, what, where)
+    return find_one(name, listed[0], what, where)
 
 
 def diff_of(repository: Repository, before: str, after: str = "") -> Diff:
@@ -268,8 +272,7 @@ def _by_id(changes: Iterator[FrameChange]) -> Iterator[FrameChange]:
     held = list(islice(changes, SORTED + 1))
     if len(held) <= SORTED:
         held.sort(key=attrgetter("id"))
-    yield from held
-    yield from changes
+    return chain(held, changes)
 
 
 def name_of(repository: Repository, state: VersionState) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hdstore.diff import FrameChange, ValueChange
 from hdstore.diff.html import Picture, Report, frame_section, page_end, page_start, shown_sources
-from hdstore.errors import InvalidInputError, InvalidValueError, MediaError, UntrustedError
+from hdstore.errors import InvalidInputError, InvalidValueError, MediaError, RemoteError, UntrustedError
 from hdstore.media import Media
 from hdstore.model import Progress, Source
 from hdstore.repository.diffing import SORTED, Counted
@@ -54,12 +54,13 @@ def write_report(
         more=changes.more,
     )
     schemas = (before[1].schema, after[1].schema)
+    reader = _Reader(media)
     with new_file(path) as stream:
         stream.write(page_start(report).encode())
         for place, change in enumerate(chosen):
             if progress is not None:
                 progress("Drawing frames", place, len(chosen))
-            pictures = {i: _picture(media, _source(change, i)) for i in shown_sources(change)}
+            pictures = {i: reader.picture(_source(change, i)) for i in shown_sources(change)}
             stream.write(frame_section(change, pictures, schemas, place).encode())
         stream.write(page_end(report).encode())
     return report
@@ -72,23 +73,37 @@ def _source(change: FrameChange, source_id: str) -> Source:
     return found
 
 
-def _picture(media: Media, source: Source) -> Picture:
-    """Returns a source as a small JPEG; its preview where it is no picture, or nothing with the reason why."""
-    width, height = source.width or 0, source.height or 0
-    reasons = []
-    preview = source.preview
-    asked = [(source.uri, source.hash, source.size)]
-    asked += [(preview.uri, preview.hash, preview.size)] if preview else []
-    for uri, hash, size in asked:
+class _Reader:
+    """Reads pictures; once a kept medium could not be fetched, no other one is asked for: its place is away."""
+
+    def __init__(self, media: Media) -> None:
+        self._media = media
+        self._fetch = True
+
+    def picture(self, source: Source) -> Picture:
+        """Returns a source as a small JPEG; its preview where it is no picture, or nothing with the reason why."""
+        width, height = source.width or 0, source.height or 0
+        preview = source.preview
+        asked = [(source.uri, source.hash, source.size)]
+        asked += [(preview.uri, preview.hash, preview.size)] if preview else []
+        reasons = []
+        for uri, hash, size in asked:
+            try:
+                path = self._path(uri, hash, size)
+                if path is not None:
+                    data, found = _embedded(path)
+                    return Picture(data=data, width=width or found[0], height=height or found[1])
+                reasons.append(_why_not(uri))
+            except (InvalidValueError, MediaError, RemoteError, UntrustedError) as error:
+                reasons.append(str(error))
+        return Picture(reason=reasons[0], width=width, height=height)
+
+    def _path(self, uri: str, hash: str, size: int | None) -> Path | None:
         try:
-            path = media.local_path(uri, hash=hash, size=size)
-            if path is not None:
-                data, found = _embedded(path)
-                return Picture(data=data, width=width or found[0], height=height or found[1])
-            reasons.append(_why_not(uri))
-        except (InvalidValueError, MediaError, UntrustedError) as error:
-            reasons.append(str(error))
-    return Picture(reason=reasons[0], width=width, height=height)
+            return self._media.local_path(uri, hash=hash, size=size, fetch=self._fetch)
+        except (MediaError, RemoteError):
+            self._fetch = self._fetch and not uri.startswith("media:")
+            raise
 
 
 def _why_not(uri: str) -> str:
@@ -103,7 +118,7 @@ def _why_not(uri: str) -> str:
         case "file":
             return "the file is not there."
         case _:
-            return "it lies elsewhere, and a report fetches nothing."
+            return "it lies on a server, which a report does not ask."
 
 
 def _embedded(path: Path) -> tuple[str, tuple[int, int]]:
