@@ -30,6 +30,7 @@ from hdstore.codec.frames import (
     frame_to_json,
     is_canonical_frame,
     same_value,
+    stored_values,
 )
 from hdstore.codec.leaves import decode_leaf, join_leaf, leaf_count, leaf_head, split_leaf
 from hdstore.codec.views import (
@@ -83,6 +84,7 @@ __all__ = [
     "plain_value",
     "same_value",
     "split_leaf",
+    "stored_values",
     "typed_value",
     "view_from_builtins",
     "view_from_text",

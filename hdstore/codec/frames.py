@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,6 +24,7 @@ __all__ = [
     "frame_to_json",
     "is_canonical_frame",
     "same_value",
+    "stored_values",
 ]
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
@@ -147,6 +149,12 @@ def canonical_bytes(value: Any) -> bytes:
 def same_value(a: Any, b: Any) -> bool:
     """Says whether two parts of stored frames are the same to the bit: 1 is not 1.0, and 0.0 not -0.0."""
     return bool(_encoder.encode(a) == _encoder.encode(b))
+
+
+def stored_values(values: Iterable[Any]) -> list[bytes]:
+    """Returns parts of stored frames as canonical bytes, which are equal where ``same_value`` says the parts are."""
+    encode = _encoder.encode
+    return [encode(value) for value in values]
 
 
 def frame_to_builtins(frame: Frame) -> dict[str, Any]:

@@ -41,18 +41,17 @@ def merge_frames(
         return MergedFrame(None)
     three = Three(*(ABSENT if frame is None else frame for frame in (base, first, second)))
     notes = Notes(commits, present.id)
-    if first is None or second is None or same(base, first) or same(base, second) or same(first, second):
-        chosen = notes.choose((), three)
-        return MergedFrame(None if chosen is ABSENT else chosen, notes.listed())
-    merged = _Merge(notes, base, first, second).run()
-    if merged is None:
-        notes.add_whole((), three)
-        merged = second
-    return MergedFrame(merged, notes.listed())
+    if first is not None and second is not None:
+        merged = _Merge(notes, base, first, second).run()
+        if merged is not None:
+            return MergedFrame(merged, notes.listed())
+    notes.conflicts.clear()
+    chosen = notes.choose((), three)
+    return MergedFrame(None if chosen is ABSENT else chosen, notes.listed())
 
 
 class _Merge:
-    """One merge of a frame that both sides have and changed."""
+    """One merge of a frame that both sides have."""
 
     def __init__(self, notes: Notes, base: Frame | None, first: Frame, second: Frame) -> None:
         self._notes = notes

@@ -6,7 +6,7 @@ from typing import Any
 
 from hdstore.codec import SourceMedium
 from hdstore.merge.ordering import merge_order
-from hdstore.merge.slots import ABSENT, Notes, Path, Three, fields_of, same
+from hdstore.merge.slots import ABSENT, Notes, Path, Three, fields_of
 from hdstore.model import Annotation, Mask, Source, replace
 
 __all__ = ["MEDIUM_FIELDS", "merge_annotation", "merge_source"]
@@ -17,10 +17,7 @@ MEDIUM_FIELDS = ("content_type", "hash", "height", "size", "uri", "width")
 
 
 def merge_annotation(notes: Notes, path: Path, three: Three) -> Annotation:
-    """Returns what a merge makes of an annotation that both sides have: field by field, metadata key by key."""
-    kept: Annotation | None = _one_sided(three)
-    if kept is not None:
-        return kept
+    """Returns what a merge makes of an annotation that both sides changed: field by field, metadata key by key."""
     second: Annotation = three.second
     fields = _merge_fields(notes, path, three, _ANNOTATION_FIELDS)
     fields["metadata"] = notes.choose_map((*path, "metadata"), fields_of(three, "metadata"))
@@ -28,10 +25,7 @@ def merge_annotation(notes: Notes, path: Path, three: Three) -> Annotation:
 
 
 def merge_source(notes: Notes, path: Path, three: Three) -> Source:
-    """Returns what a merge makes of a source that both sides have; which bytes it is merges as one thing."""
-    kept: Source | None = _one_sided(three)
-    if kept is not None:
-        return kept
+    """Returns what a merge makes of a source that both sides changed; which bytes it is merges as one thing."""
     second: Source = three.second
     fields = _merge_fields(notes, path, three, _SOURCE_FIELDS)
     medium = notes.choose((*path, "medium"), Three(*map(_medium, three)))
@@ -39,14 +33,6 @@ def merge_source(notes: Notes, path: Path, three: Three) -> Source:
     fields["metadata"] = notes.choose_map((*path, "metadata"), fields_of(three, "metadata"))
     fields["masks"] = _merge_masks(notes, (*path, "masks"), fields_of(three, "masks"))
     return replace(second, **fields)
-
-
-def _one_sided(three: Three) -> Any:
-    """Returns the value of a merge where the sides are equal or one of them changed nothing, else None."""
-    base, first, second = three
-    if same(first, second) or same(base, first):
-        return second
-    return first if same(base, second) else None
 
 
 def _merge_fields(notes: Notes, path: Path, three: Three, names: tuple[str, ...]) -> dict[str, Any]:

@@ -59,8 +59,6 @@ def merge_schemas(
 
 def _merge_label(notes: Notes, path: Path, three: Three) -> Label:
     second: Label = three.second
-    if same(three.first, second) or same(three.base, three.first):
-        return second
     fields: dict[str, Any] = {
         name: notes.choose((*path, name), fields_of(three, name)) for name in _LABEL_FIELDS
     }

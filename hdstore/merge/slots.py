@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from hdstore.codec import conflict_id, plain_value, same_value
+from hdstore.codec import conflict_id, plain_value, same_value, stored_values
 from hdstore.model import Conflict, ConflictSide
 from hdstore.model.rules import MAX_DEPTH
 
@@ -56,9 +56,8 @@ def same(a: Any, b: Any) -> bool:
         return True
     if a is ABSENT or b is ABSENT:
         return False
-    if type(a) is type(b) and type(a) in _EXACT:
-        return bool(a == b)
-    return same_value(a, b)
+    # Equal is not enough (1 and 1.0), but what differs is soon told.
+    return bool(a == b) and ((type(a) is type(b) and type(a) in _EXACT) or same_value(a, b))
 
 
 def sort_conflicts(conflicts: Iterable[Conflict]) -> tuple[Conflict, ...]:
@@ -131,13 +130,27 @@ class Notes:
         The base is a map by name, an empty one where there is no ancestor. Names stand in no order of meaning.
         """
         base, first, second = three
+        if not first and not second:
+            return {}
+        one = dict(zip(first, stored_values(first.values()), strict=True))
+        two = dict(zip(second, stored_values(second.values()), strict=True))
+        differ = {name for name in one.keys() | two.keys() if one.get(name) != two.get(name)}
+        known = [name for name in base if name in differ]
+        old = dict(zip(known, stored_values(base[name] for name in known), strict=True))
         merged: dict[str, Any] = {}
         for name in (*second, *(name for name in first if name not in second)):
-            one = Three(base.get(name, ABSENT), first.get(name, ABSENT), second.get(name, ABSENT))
-            if one.first is not ABSENT and one.second is not ABSENT:
-                merged[name] = combine(self, (*path, name), one)
-            elif (value := self.choose((*path, name), one)) is not ABSENT:
-                merged[name] = value
+            if name not in differ or one.get(name) == old.get(name):
+                if name in second:
+                    merged[name] = second[name]
+            elif two.get(name) == old.get(name):
+                if name in first:
+                    merged[name] = first[name]
+            elif name in first and name in second:
+                values = Three(base.get(name, ABSENT), first[name], second[name])
+                merged[name] = combine(self, (*path, name), values)
+            else:
+                self.add((*path, name), Three(base[name], first.get(name, ABSENT), second.get(name, ABSENT)))
+                merged[name] = second[name] if name in second else first[name]
         return merged
 
     def listed(self) -> tuple[Conflict, ...]:
