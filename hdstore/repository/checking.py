@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from hdstore.errors import HdstoreError
-from hdstore.merge import id_apart
+from hdstore.merge import id_apart, read_conflicts
 from hdstore.model import DatasetDocument, Progress, ViewDocument
 from hdstore.repository.core import KEEP_REF, Core, draft_ref, keep_ref, published_ref
 from hdstore.repository.indexing import index_damage
@@ -36,6 +36,7 @@ class _Check:
         self._verifier = VersionVerifier(core.objects)
         self._unfinished: list[Finding] = []
         self._media_needed: dict[str, str] = {}
+        self._known_conflicts: set[str] = set()
 
     def run(self) -> Iterator[Finding]:
         found = False
@@ -218,11 +219,24 @@ class _Check:
                 seen.add(oid)
                 for problem in self._verifier.commit(oid):
                     yield Finding("version", f"{called}, {problem.where}", problem.message)
+                yield from self._conflicts(called, oid)
                 self._say("Verifying frames", self._verifier.frames)
                 try:
                     waiting += decode_commit(core.objects.read(oid, "commit")).parents
                 except HdstoreError as error:
                     yield Finding("version", f"{called}, commit {oid}", str(error))
+
+    def _conflicts(self, called: str, commit: str) -> Iterator[Finding]:
+        """Checks that the conflicts a version holds can be read, and are in canonical form."""
+        state = VersionState(self._core.objects, commit)
+        try:
+            tree = state.oid("conflicts")
+            if tree is not None and tree not in self._known_conflicts:
+                self._known_conflicts.add(tree)
+                for _ in read_conflicts(self._core.objects, state):
+                    pass
+        except HdstoreError as error:
+            yield Finding("version", f"{called}, conflicts of commit {commit}", str(error))
 
     def _index(self) -> Iterator[Finding]:
         self._say("Verifying the index", 0)

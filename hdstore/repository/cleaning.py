@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
+from hdstore.merge import MINE_REF, drop_mine
 from hdstore.model import Progress
 from hdstore.repository.core import KEEP_REF, Core, keep_moves
 from hdstore.repository.indexing import compact_index
@@ -24,6 +25,9 @@ def collect_garbage(core: Core, *, grace: float, progress: Progress | None = Non
     _mend_keeps(core)
     collected = gc_objects(core.layout.hds, grace=grace, progress=progress)
     core.objects.refresh()
+    # A ref that notes our side of a merge goes with the merge; what it alone kept goes the next time.
+    noted = {name.removeprefix(MINE_REF) for name in core.refs.list(MINE_REF)}
+    drop_mine(core.refs, (merge for merge in noted if not core.objects.exists(merge)))
     needed = _needed_media(core, progress)
     removed = size = 0
     oldest = time.time() - grace

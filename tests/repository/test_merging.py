@@ -32,6 +32,8 @@ from hdstore import (
 from hdstore.merge import AUTHOR
 from hdstore.model import VersionDocument
 from hdstore.repository.merging import merge_into
+from hdstore.store import Entry, RefUpdate, decode_tree, encode_tree
+from hdstore.version import write_commit, write_tree
 
 MakeFrame = Callable[..., SingleFrame]
 
@@ -123,7 +125,7 @@ def test_a_commit_of_the_same_draft_is_merged_as_a_pull_does(two: Two, frame: Ma
     ref = f"refs/heads/{two.ours.dataset.id}/{two.ours.id}"
     with core.refs.lock(ref):
         tip = two.ours.commit
-        core.refs.update(hdstore.store.RefUpdate(ref, tip, start))
+        core.refs.update(RefUpdate(ref, tip, start))
     forward = two.ours.merge(tip)
     assert (forward.commit, forward.added, forward.updated) == (tip, 0, 0)
 
@@ -235,7 +237,7 @@ def test_who_did_not_merge_is_asked_for_the_side(repository: Repository, two: Tw
     core = two.ours._core
     for name, oid in core.refs.list("refs/hdstore/mine/").items():
         with core.refs.lock(name):
-            core.refs.update(hdstore.store.RefUpdate(name, oid, None))
+            core.refs.update(RefUpdate(name, oid, None))
     ada, bob = two.ours, as_bob(repository, two.ours)
     carol = hdstore.open(repository.folder, author=Author("Carol", "c@example.org"))
     stranger = carol.dataset(ada.dataset.id).version(ada.id)
@@ -270,6 +272,43 @@ def test_a_resolution_that_says_nothing_clear_is_refused(two: Two, frame: MakeFr
         two.theirs.resolve(choice="ours")
     with pytest.raises(ReadOnlyError):
         two.theirs.merge(two.ours)
+
+
+def test_damaged_conflicts_are_found(repository: Repository, two: Two) -> None:
+    """fsck reads them, and names version and commit."""
+    conflicting(two)
+    core, state = repository._core, two.ours.state()
+    entries = {e.name: e for e in decode_tree(core.objects.read(state.oid("conflicts") or "", "tree"))}
+    with core.objects.loose() as writer:
+        wrong = [Entry(entries["version"].mode, "version", writer.write("blob", b"\x90")), *entries.values()]
+        tree = writer.write("tree", encode_tree({e.name: e for e in reversed(wrong)}.values()))
+        whole = write_tree(
+            writer,
+            document=state.document,
+            schema=state.schema,
+            stats=state.stats,
+            frames=state.oid("frames"),
+            conflicts=tree,
+        )
+        commit = write_commit(writer, tree=whole, parents=[state.commit], author=BOB, time=1, message="x")
+    ref = f"refs/heads/{two.ours.dataset.id}/{two.ours.id}"
+    with core.refs.lock(ref):
+        core.refs.update(RefUpdate(ref, state.commit, commit))
+    (finding,) = repository.fsck()
+
+    assert finding.where == f"plates/ours, conflicts of commit {commit}"
+
+
+def test_what_was_noted_of_a_merge_goes_with_it(repository: Repository, two: Two) -> None:
+    """The ref of our side stays while the merge is there, and gc removes it afterwards."""
+    conflicting(two)
+    refs = repository._core.refs
+    repository.gc(grace=0)
+    assert len(refs.list("refs/hdstore/mine/")) == 1
+    two.ours.delete()
+    repository.gc(grace=0)
+    assert refs.list("refs/hdstore/mine/") == {}
+    assert repository.fsck() == []
 
 
 def test_a_merge_again_after_resolving_brings_only_what_is_new(two: Two) -> None:
