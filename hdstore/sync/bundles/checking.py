@@ -214,7 +214,8 @@ class _Check:
             commit = decode_commit(self._quarantine.read(oid, "commit"))
             waiting += commit.parents
             self._walk(oid, commit.tree)
-        if len(self._reached) < len(self._quarantine.brought):
+        # Where something is missing, what lies behind it is not met either.
+        if not self._problems:
             for raw in self._quarantine.brought.keys() - self._reached:
                 self._add(f"object {raw.hex()}", "no ref of the bundle needs it")
 
