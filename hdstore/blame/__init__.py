@@ -11,6 +11,14 @@ from hdstore.blame.values import (
     FrameEvent,
     RemovedAnnotation,
 )
+from hdstore.blame.words import (
+    blame_to_builtins,
+    event_lines,
+    event_to_builtins,
+    field_name,
+    field_text,
+    saves_of,
+)
 
 __all__ = [
     "AnnotationBlame",
@@ -20,4 +28,10 @@ __all__ = [
     "FrameEvent",
     "Histories",
     "RemovedAnnotation",
+    "blame_to_builtins",
+    "event_lines",
+    "event_to_builtins",
+    "field_name",
+    "field_text",
+    "saves_of",
 ]

@@ -93,8 +93,7 @@ class KeptHistory:
     def save_region(self, region: Region, graph: Graph) -> None:
         """Keeps the changes of a region; ``graph`` holds its commits."""
         header = {"bits": region.bits, "count": region.count, "digest": graph.digest(region.count)}
-        columns = {"commits": region.commits, "keys": region.keys, "leaves": region.leaves}
-        self._save(_region_name(region.bits), columns, header)
+        self._save(_region_name(region.bits), region.columns(), header)
 
     # Credits
 

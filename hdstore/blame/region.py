@@ -128,6 +128,10 @@ class Region:
             leaves=np.concatenate((self.leaves, leaves)),
         )
 
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Returns the columns by name."""
+        return {"commits": self.commits, "keys": self.keys, "leaves": self.leaves}
+
     @cached_property
     def _words(self) -> NDArray[np.uint64]:
         return np.ascontiguousarray(self.keys).view(np.uint64)
@@ -239,8 +243,3 @@ class _Differing:
             key = frame_key(frame_id_of(raw))
             if key not in held and bits_of(key).startswith(self._bits):
                 yield key, _NONE
-
-
-def columns_of(region: Region) -> dict[str, NDArray[Any]]:
-    """Returns the columns of a region by name."""
-    return {"commits": region.commits, "keys": region.keys, "leaves": region.leaves}

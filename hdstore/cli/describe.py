@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hdstore.cli.output import count, iso_time, print_facts, print_table, say, wall_time
-from hdstore.model import Annotation, Box, Commit, Ellipse, Frame, Keypoints, MaskValue, Polygon, Rle
+from hdstore.model import (
+    Annotation,
+    Box,
+    Commit,
+    Ellipse,
+    Frame,
+    Geometry,
+    Keypoints,
+    MaskValue,
+    Polygon,
+    Rle,
+)
 
 if TYPE_CHECKING:
     from hdstore.repository import Dataset, DatasetVersion
@@ -16,6 +27,7 @@ __all__ = [
     "commit_row",
     "dataset_json",
     "frame_row",
+    "geometry_text",
     "print_frame",
     "version_json",
 ]
@@ -92,11 +104,11 @@ def print_frame(frame: Frame) -> None:
 
 def _annotation_row(annotation: Annotation) -> Sequence[str]:
     confidence = "" if annotation.confidence is None else f"{annotation.confidence:g}"
-    return annotation.id, ", ".join(annotation.labels), _geometry(annotation), confidence
+    return annotation.id, ", ".join(annotation.labels), geometry_text(annotation.geometry), confidence
 
 
-def _geometry(annotation: Annotation) -> str:
-    shape = annotation.geometry
+def geometry_text(shape: Geometry | None) -> str:
+    """Returns a geometry in a few words, nothing where there is none."""
     match shape:
         case None:
             return ""

@@ -1,4 +1,4 @@
-"""``hdstore log``, ``query`` and ``nearest``."""
+"""``hdstore query`` and ``nearest``."""
 
 from __future__ import annotations
 
@@ -6,40 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from hdstore.model import PutFrame, RemoveAnnotation, SetFrameMetadata, SingleFrame
+from hdstore.model import SingleFrame
 from hdstore.repository import Repository
 
 Run = Callable[..., Any]
-
-
-@pytest.fixture
-def versions(opened: Repository) -> tuple[str, str]:
-    """Returns the paths of two versions.
-
-    In the second, frame a has other metadata, b has an annotation less, c went and d came.
-    """
-    published, child = opened.version("street/Current").snapshot(name="v1")
-    child.apply(SetFrameMetadata(frame_id="a", set={"place": "Bonn"}), message="Move a to Bonn")
-    child.apply(RemoveAnnotation(frame_id="b", annotation_id="bus-1"))
-    child.apply(PutFrame(frame=SingleFrame(id="d")))
-    child.delete_frames(["c"])
-    return published.path, child.path
-
-
-def test_a_log_tells_who_saved_what(run: Run, versions: tuple[str, str]) -> None:
-    """Log shows commits, latest first, with author, time and message; --limit cuts it."""
-    plain = run("log", versions[1], "--json").json
-    shown = run("log", versions[1], "--limit", "20").out
-
-    assert plain[0]["message"] == "Delete 1 frame"
-    assert plain[0]["author"] == {"name": "Ada Lovelace", "email": "ada@example.org"}
-    assert [plain[1]["id"]] == plain[0]["parents"]
-    assert plain[0]["time"].endswith("Z")
-    assert "Move a to Bonn" in shown
-    assert plain[0]["id"][:10] in shown
-    assert len(run("log", versions[1], "--limit", "2", "--json").json) == 2
 
 
 def test_a_query_prints_what_is_asked_for(run: Run, street: Path) -> None:

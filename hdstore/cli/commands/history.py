@@ -1,13 +1,12 @@
-"""``hdstore log``, ``query``, ``nearest``: what happened to a version, and what is in it."""
+"""``hdstore query`` and ``nearest``: what is in a version."""
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Annotated
 
 import typer
 
-from hdstore.cli.describe import commit_json, commit_row, frame_row
+from hdstore.cli.describe import frame_row
 from hdstore.cli.numerics import load_numpy
 from hdstore.cli.opening import AsJson, Limit, VersionPath, only_one, open_repository
 from hdstore.cli.output import count, note, print_json, print_lines, print_raw, print_table, say
@@ -19,16 +18,6 @@ __all__ = ["add_to"]
 
 _ROWS = 50
 """Frames that a table shows where no limit was given."""
-
-
-def log(context: typer.Context, path: VersionPath, limit: Limit = None, as_json: AsJson = False) -> None:
-    """Shows the saves that led to a version, latest first."""
-    with open_repository(context) as repository:
-        commits = islice(repository.version(path).log(), limit)
-        if as_json:
-            print_json([commit_json(commit) for commit in commits])
-        else:
-            print_table(("commit", "time", "author", "message"), map(commit_row, commits))
 
 
 def query(
@@ -141,6 +130,5 @@ def nearest(
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands to the app."""
-    command(app, "log", example="hdstore log street/Current --limit 10")(log)
     command(app, "query", example="hdstore query street/Current 'label:car AND NOT label:bus' --count")(query)
     command(app, "nearest", example="hdstore nearest street/v1 a.jpg --vector clip --count 5")(nearest)
