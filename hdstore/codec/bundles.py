@@ -126,6 +126,7 @@ def encode_bundle_record(record: BundleRecord) -> bytes:
 def decode_bundle_record(value: Any) -> BundleRecord:
     """Returns the record that a plain value is; raises DamagedError when it is none."""
     try:
-        return msgspec.convert(value, BundleRecord, builtin_types=(bytes,))
+        record: BundleRecord = msgspec.convert(value, BundleRecord, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         raise DamagedError(f"A record of a bundle is not as it must be: {error}.") from error
+    return record

@@ -13,7 +13,7 @@ import pytest
 
 import hdstore
 from hdstore import Author, DamagedError, HdstoreError, Repository, SetFrameMetadata, SingleFrame, Source
-from hdstore.codec.bundles import BUNDLE_BATCH, Chunk, Header, Medium, Needs, ObjectBatch, RefRows
+from hdstore.codec.bundles import BUNDLE_BATCH, Chunk, Header, Medium, ObjectBatch
 from hdstore.ids import content_hash
 from hdstore.store import BLOB_MODE, TREE_MODE, Entry, decode_commit, decode_tree, encode_tree
 from hdstore.store.gitobjects import new_object_id, object_id
@@ -73,8 +73,7 @@ def put_together(path: Path, parts: Parts, *, batches: Sequence[ObjectBatch] | N
     }
     writer = BundleWriter(path)
     writer.write(Header(**{**said, **parts.header}))
-    writer.write_rows(RefRows, [(name, bytes.fromhex(oid)) for name, oid in sorted(parts.refs.items())])
-    writer.write_rows(Needs, [(bytes.fromhex(oid), text) for oid, text in sorted(parts.needs.items())])
+    writer.write_lists(parts.refs, parts.needs)
     for batch in encode_objects(parts.objects) if batches is None else batches:
         writer.write(batch)
     for hash, data in parts.media:

@@ -54,7 +54,7 @@ def refs_of(folder: Path) -> dict[str, str]:
 def test_an_apply_that_was_killed_is_completed(
     pair: tuple[Path, Path], place: Path, stop_at: StopAt, stride: int
 ) -> None:
-    """Before any change of the disk: the refs are all old or all new, fsck finds nothing, and a rerun brings the rest."""
+    """Before any change of the disk: refs are all old or all new, fsck finds nothing, a rerun brings the rest."""
     first, second = pair
     file = place / "bundle"
     with hdstore.open(first, author=ADA) as opened:

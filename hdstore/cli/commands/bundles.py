@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from hdstore.cli.exits import Exit
 from hdstore.cli.commands.remotes import show_report
+from hdstore.cli.exits import Exit
 from hdstore.cli.opening import AsJson, open_repository, settings
 from hdstore.cli.output import count, iso_time, print_json, print_lines, say, size
 from hdstore.cli.progress import working

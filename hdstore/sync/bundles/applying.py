@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from hdstore.errors import DamagedError, NotFoundError, ReadOnlyError
@@ -41,18 +41,22 @@ def verify_bundle(
 
     Without a repository nothing is here on which it could build. Raises DamagedError where it can not be read on.
     """
-    place = layout.tmp if layout is not None and os.access(layout.tmp, os.W_OK) else None
-    made = Path(mkdtemp(prefix="hdstore-bundle-")) if place is None else None
-    try:
-        with (
-            open_bundle(path) as bundle,
-            new_quarantine(made or layout.tmp, here.objects if here else None) as quarantine,
-        ):
-            return check_bundle(bundle, quarantine, here, progress=progress)
-    finally:
-        if made is not None:
-            with suppress(OSError):
-                made.rmdir()
+    with (
+        open_bundle(path) as bundle,
+        _place(layout) as place,
+        new_quarantine(place, here.objects if here else None) as quarantine,
+    ):
+        return check_bundle(bundle, quarantine, here, progress=progress)
+
+
+@contextmanager
+def _place(layout: Layout | None) -> Iterator[Path]:
+    """Yields a folder to unpack in: that of the repository, or a temporary one where none can be written to."""
+    if layout is not None and os.access(layout.tmp, os.W_OK):
+        yield layout.tmp
+        return
+    with TemporaryDirectory(prefix="hdstore-bundle-") as name:
+        yield Path(name)
 
 
 def apply_bundle(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -44,6 +44,7 @@ _MOST = 1_000_000
 """Refs or prerequisites of a bundle at most: they are held in memory."""
 
 _R = TypeVar("_R", bound=BundleRecord)
+_L = TypeVar("_L", RefRows, Needs, Lacking)
 
 
 def is_bundle(path: Path) -> bool:
@@ -97,14 +98,13 @@ class BundleReader:
         self._next: BundleRecord | None = None
         self.size = os.fstat(stream.fileno()).st_size
         self._read_line()
-        self.header = self._take(Header)
-        if self.header is None:
+        header = self._take(Header)
+        if header is None:
             raise self._damaged("it does not begin with its header")
+        self.header = header
         if max(self.header.refs, self.header.needs, self.header.lacking) > _MOST:
             raise self._damaged(f"it says that it lists more than {_MOST:,} things")
-        self.refs = {name: oid.hex() for name, oid in self._rows(RefRows, self.header.refs)}
-        self.needs = {oid.hex(): text for oid, text in self._rows(Needs, self.header.needs)}
-        self.lacking = tuple(hash.hex() for hash in self._rows(Lacking, self.header.lacking))
+        self._read_lists()
 
     @property
     def position(self) -> int:
@@ -165,21 +165,33 @@ class BundleReader:
         self._next = None
         return record
 
-    def _rows(self, kind: type[RefRows | Needs | Lacking], count: int) -> Iterator:  # type: ignore[type-arg]
-        before, found = None, 0
+    def _lists(self, kind: type[_L], count: int) -> Iterator[_L]:
+        """Yields the records that list so many things in all."""
+        found = 0
         while found < count:
             record = self._take(kind)
             if record is None or not record.rows:
                 raise self._damaged("it lists fewer refs, prerequisites or media than it says")
-            for row in record.rows:
-                key = row[0] if isinstance(row, tuple) else row
-                if before is not None and key <= before:
-                    raise self._damaged("what it lists is not in order")
-                before = key
-                yield row
             found += len(record.rows)
+            yield record
         if found > count:
             raise self._damaged("it lists more refs, prerequisites or media than it says")
+
+    def _read_lists(self) -> None:
+        header = self.header
+        refs = [row for record in self._lists(RefRows, header.refs) for row in record.rows]
+        needs = [row for record in self._lists(Needs, header.needs) for row in record.rows]
+        lacking = [hash for record in self._lists(Lacking, header.lacking) for hash in record.rows]
+        self.refs = {name: oid.hex() for name, oid in sorted(refs)}
+        self.needs = {oid.hex(): text for oid, text in sorted(needs)}
+        self.lacking = tuple(hash.hex() for hash in sorted(set(lacking)))
+        in_order = (
+            [name for name, _ in refs] == [*self.refs],
+            [oid.hex() for oid, _ in needs] == [*self.needs],
+            [hash.hex() for hash in lacking] == [*self.lacking],
+        )
+        if not all(in_order):
+            raise self._damaged("what it lists is not in order")
 
     def objects(self) -> Iterator[ObjectBatch]:
         """Streams the pieces of the stream of objects."""
@@ -258,11 +270,19 @@ class BundleWriter:
         """Writes bytes that are encoded records, or a part of them; the caller adds to ``count``."""
         self._append(data)
 
-    def write_rows(self, kind: type[RefRows | Needs | Lacking], rows: Iterable[object]) -> None:
-        """Writes names, prerequisites or hashes, many to a record; they come in order."""
-        listed = list(rows)
-        for start in range(0, len(listed), _ROWS):
-            self.write(kind(listed[start : start + _ROWS]))  # type: ignore[arg-type]
+    def write_lists(
+        self, refs: Mapping[str, str], needs: Mapping[str, str], lacking: Sequence[str] = ()
+    ) -> None:
+        """Writes refs, prerequisites and media that are lacking, many to a record and each in order."""
+        ref_rows = [(name, bytes.fromhex(oid)) for name, oid in sorted(refs.items())]
+        need_rows = [(bytes.fromhex(oid), text) for oid, text in sorted(needs.items())]
+        hashes = [bytes.fromhex(hash) for hash in sorted(lacking)]
+        for start in range(0, len(ref_rows), _ROWS):
+            self.write(RefRows(ref_rows[start : start + _ROWS]))
+        for start in range(0, len(need_rows), _ROWS):
+            self.write(Needs(need_rows[start : start + _ROWS]))
+        for start in range(0, len(hashes), _ROWS):
+            self.write(Lacking(hashes[start : start + _ROWS]))
 
     def write_medium(self, hash: str, size: int, chunks: Iterable[bytes]) -> None:
         """Writes one medium; the chunks are of at most BUNDLE_BATCH bytes."""

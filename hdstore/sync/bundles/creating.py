@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,7 @@ from hdstore.codec import decode_frame, split_leaf
 from hdstore.codec.bundles import (
     BUNDLE_BATCH,
     Header,
-    Lacking,
-    Needs,
     ObjectBatch,
-    RefRows,
     encode_bundle_record,
 )
 from hdstore.errors import DamagedError, MediaError, StorageError
@@ -113,27 +110,12 @@ def create_bundle(
         wanted = set(spool.named) if content.media else set()
         wanted.update(bytes.fromhex(name) for name in content.more_media if _HASH.fullmatch(name))
         sizes = _sizes(media, wanted)
-        lacking = sorted(wanted - sizes.keys())
-        header = Header(
-            created=content.created,
-            format=content.format,
-            refs=len(content.refs),
-            needs=len(needs),
-            objects=spool.objects,
-            object_bytes=spool.object_bytes,
-            media=len(sizes),
-            media_bytes=sum(sizes.values()),
-            lacking=len(lacking),
-        )
-        _check_room(path.parent, spool.size + header.media_bytes)
+        lacking = tuple(hash.hex() for hash in sorted(wanted - sizes.keys()))
+        _check_room(path.parent, spool.size + sum(sizes.values()))
         writer = BundleWriter(path)
         try:
-            writer.write(header)
-            writer.write_rows(
-                RefRows, [(name, bytes.fromhex(oid)) for name, oid in sorted(content.refs.items())]
-            )
-            writer.write_rows(Needs, [(bytes.fromhex(oid), text) for oid, text in needs.items()])
-            writer.write_rows(Lacking, lacking)
+            writer.write(_header(content, needs, spool, sizes, lacking))
+            writer.write_lists(content.refs, needs, lacking)
             _copy(spool, writer)
             metadata_size = writer.size
             _write_media(writer, media, sizes, progress)
@@ -149,12 +131,32 @@ def create_bundle(
         metadata_size=metadata_size,
         refs=dict(content.refs),
         needs=needs,
-        objects=header.objects,
-        media=header.media,
-        media_bytes=header.media_bytes,
+        objects=spool.objects,
+        media=len(sizes),
+        media_bytes=sum(sizes.values()),
         media_named=len(named),
         media_named_bytes=sum(named.values()),
-        lacking=tuple(hash.hex() for hash in lacking),
+        lacking=lacking,
+    )
+
+
+def _header(
+    content: BundleContent,
+    needs: Mapping[str, str],
+    spool: _Spool,
+    sizes: Mapping[bytes, int],
+    lacking: Sequence[str],
+) -> Header:
+    return Header(
+        created=content.created,
+        format=content.format,
+        refs=len(content.refs),
+        needs=len(needs),
+        objects=spool.objects,
+        object_bytes=spool.object_bytes,
+        media=len(sizes),
+        media_bytes=sum(sizes.values()),
+        lacking=len(lacking),
     )
 
 
