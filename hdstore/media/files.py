@@ -50,7 +50,7 @@ def storage_errors(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def media_errors(path: Path) -> Iterator[None]:
+def media_errors(path: Path | str) -> Iterator[None]:
     """Turns an OSError of the block, which reads ``path``, into a MediaError."""
     try:
         yield
@@ -63,7 +63,7 @@ def media_errors(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def open_regular(path: Path, *, follow: bool = True) -> Iterator[BinaryIO]:
+def open_regular(path: Path | str, *, follow: bool = True) -> Iterator[BinaryIO]:
     """Opens a regular file for reading; failures to open or read it are a MediaError.
 
     Anything but a regular file is refused: opening a pipe would wait for ever. So is a symbolic link, unless links are

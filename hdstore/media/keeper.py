@@ -68,6 +68,7 @@ class Keeper:
         self._media = media
         self._tmp = tmp
         self._lock = threading.Lock()
+        self._settling = threading.RLock()
         self._finished: list[_Finished] = []
         self._bytes = 0
         self._unnamed: set[Path] = set()
@@ -125,11 +126,10 @@ class Keeper:
             return open_part(self._tmp, hash, size, self._add)
 
     def flush(self) -> None:
-        """Returns when all that was kept is on the disk under its name."""
-        self._settle(self._take())
-        with self._lock:
+        """Returns when all that was kept before this call is on the disk under its name."""
+        with self._settling, self._storing():
+            self._settle(self._take())
             folders, self._unnamed = self._unnamed, set()
-        with self._storing():
             if len(folders) > _FEW and syncs_systems():
                 sync_system(self._media.folder)
             else:
@@ -199,7 +199,8 @@ class Keeper:
             self._bytes += size
             is_full = len(self._finished) >= _BATCH_FILES or self._bytes >= _BATCH_BYTES
         if is_full:
-            self._settle(self._take())
+            with self._settling:
+                self._settle(self._take())
 
     def _take(self) -> list[_Finished]:
         with self._lock:
@@ -232,8 +233,7 @@ class Keeper:
         file.path.replace(target)
         # Not before: a part that can not be written could not be gone on with.
         os.fchmod(file.descriptor, mode)
-        with self._lock:
-            self._unnamed.add(target.parent)
+        self._unnamed.add(target.parent)
 
     @staticmethod
     def _drop(batch: list[_Finished]) -> None:

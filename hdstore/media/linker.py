@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from hdstore.errors import InvalidValueError, MediaError
-from hdstore.media.facts import Facts, Stamp, check_unchanged, examine, stamp_of
-from hdstore.media.probe import probe
+from hdstore.media.facts import Facts, Stamp, examine, stamp_of
+from hdstore.media.files import media_errors
 from hdstore.model import Source
 
 if TYPE_CHECKING:
+    from hdstore.media.keeper import Keeper
     from hdstore.media.store import Media
 
 __all__ = ["Linker", "Policy"]
@@ -23,15 +26,38 @@ __all__ = ["Linker", "Policy"]
 Policy: TypeAlias = Literal["link", "file", "store"]
 
 _THREADS = min(8, (os.cpu_count() or 1) + 2)
-"""Hashing runs without Python's lock, and files on a network drive are mostly waited for."""
+"""Files on a network drive are mostly waited for, and large ones are hashed without Python's lock."""
 
-_AHEAD = 64
-"""How many files may be read before they are asked for."""
+_FIRST = 16
+_AHEAD = 128
+_AHEAD_BYTES = 32 << 20
+"""How many files, and bytes, are read at once before they are asked for; the first time it is few."""
 
-_SMALL = 1 << 16
-_SLOW = 0.001
-"""Files of up to 64 KiB are read without threads, which would cost more than they gain (measured: a fifth or
-more), unless they take longer than this many seconds each, as on a network drive."""
+_SMALL = 256 << 10
+_SLOW = 0.002
+"""Files of up to 256 KiB are read without threads, which would cost more than they gain (measured: files of 100 kB
+took twice as long), unless they take longer than this many seconds each, as on a network drive."""
+
+
+class _Found(NamedTuple):
+    """What a file is now."""
+
+    stamp: Stamp
+    is_link: bool
+
+
+_Given: TypeAlias = tuple[Path, str, _Found | MediaError]
+"""A path as it was given, where it is, and what it is or why it can not be read."""
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+class _Chunk(NamedTuple):
+    """Files that are being read; ``flush`` is the job that puts what is kept of them in place."""
+
+    several: list[_Given]
+    jobs: list[Facts | MediaError | Future[Facts]]
+    flush: Future[None] | None
 
 
 class Linker:
@@ -47,7 +73,7 @@ class Linker:
         self.warnings: list[str] = []
         self._media = media
         self._policy = policy
-        self._base = base or Path()
+        self._base = str(base or "")
         self._root = root
         roots = media.roots.list()
         if root is not None:
@@ -70,29 +96,35 @@ class Linker:
             MediaError: the file can not be read, or lies under no root.
             InvalidValueError: its name is not UTF-8.
         """
-        path = self._absolute(path)
-        facts = self._known(path, stamp_of(path)) or self._learn(path)
-        return self._source(path, facts, id, fields)
+        place = self._absolute(path)
+        found = _look(place)
+        facts = self._media.cache.find(place, found.stamp)
+        if facts is None or not self._is_done(facts):
+            with self._media.keeping() as keeper:
+                facts = self._learn(place, keeper if self._policy == "store" else None)
+        return self._source(place, found.is_link, facts, id, fields)
 
     def sources(self, paths: Iterable[Path | str]) -> Iterator[tuple[Path, Source]]:
         """Yields each path as given with the source of its file, in order; files are read ahead in threads.
 
         Errors are raised when the turn of their file comes; nothing is read after them.
         """
-        waiting: deque[tuple[Path, Path, Facts | Future[Facts]]] = deque()
-        with ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="hdstore-media") as pool:
+        with ExitStack() as stack:
+            keeper = stack.enter_context(self._media.keeping()) if self._policy == "store" else None
+            pool = stack.enter_context(ThreadPoolExecutor(_THREADS, "hdstore-media"))
+            begun: deque[_Chunk] = deque()
             try:
-                for given in paths:
-                    path = self._absolute(given)
-                    waiting.append((Path(given), path, self._begin(path, pool)))
-                    if len(waiting) > _AHEAD:
-                        yield self._finish(*waiting.popleft())
-                while waiting:
-                    yield self._finish(*waiting.popleft())
+                for several in self._chunks(paths):
+                    begun.append(self._begin(several, pool, keeper))
+                    if len(begun) > 1:
+                        yield from self._finish(begun.popleft(), keeper)
+                while begun:
+                    yield from self._finish(begun.popleft(), keeper)
             finally:
-                for _, _, job in waiting:
-                    if isinstance(job, Future):
-                        job.cancel()
+                for chunk in begun:
+                    for job in chunk.jobs:
+                        if isinstance(job, Future):
+                            job.cancel()
 
     def uri(self, path: Path | str) -> str:
         """Returns the URI of a linked file, which need not exist.
@@ -102,55 +134,89 @@ class Linker:
         """
         if self._policy == "store":
             raise MediaError(f"{path} is kept by its hash, which only its bytes tell.")
-        return self._linked(self._absolute(path))
+        place = self._absolute(path)
+        return self._linked(place, os.path.islink(place))
 
-    def _begin(self, path: Path, pool: ThreadPoolExecutor) -> Facts | Future[Facts]:
+    def _chunks(self, paths: Iterable[Path | str]) -> Iterator[list[_Given]]:
+        """Yields files with what they are now, not too many at once."""
+        chunk: list[_Given] = []
+        size, most = 0, _FIRST
+        for given in paths:
+            place = self._absolute(given)
+            try:
+                found: _Found | MediaError = _look(place)
+                size += found.stamp.size if isinstance(found, _Found) else 0
+            except MediaError as error:
+                # Told when the turn of this file comes: those before it are good.
+                found = error
+            chunk.append((given if isinstance(given, Path) else Path(given), place, found))
+            if len(chunk) >= most or size >= _AHEAD_BYTES:
+                yield chunk
+                chunk, size, most = [], 0, min(2 * most, _AHEAD)
+        if chunk:
+            yield chunk
+
+    def _begin(self, several: list[_Given], pool: ThreadPoolExecutor, keeper: Keeper | None) -> _Chunk:
+        """Reads small files, and gives others to threads."""
+        jobs: list[Facts | MediaError | Future[Facts]] = []
+        known = self._media.cache.find_all(
+            [(place, found.stamp) for _, place, found in several if isinstance(found, _Found)]
+        )
+        for _, place, found in several:
+            facts = known.get(place)
+            if isinstance(found, MediaError):
+                jobs.append(found)
+            elif facts is not None and self._is_done(facts):
+                jobs.append(facts)
+            elif found.stamp.size > _SMALL or self._pace > _SLOW:
+                jobs.append(pool.submit(self._learn, place, keeper))
+            else:
+                jobs.append(self._learn_here(place, keeper))
+        is_waiting = any(isinstance(job, Future) for job in jobs)
+        # What is all read is flushed while the next files are read.
+        flush = pool.submit(keeper.flush) if keeper is not None and not is_waiting else None
+        return _Chunk(several, jobs, flush)
+
+    def _finish(self, chunk: _Chunk, keeper: Keeper | None) -> Iterator[tuple[Path, Source]]:
+        """Yields the sources of a chunk once its media are in place; raises the first error at its turn."""
+        if chunk.flush is not None:
+            chunk.flush.result()
+        elif keeper is not None:
+            wait([job for job in chunk.jobs if isinstance(job, Future)])
+            keeper.flush()
+        for (given, place, found), job in zip(chunk.several, chunk.jobs, strict=True):
+            facts = job.result() if isinstance(job, Future) else job
+            if isinstance(found, MediaError):
+                raise found
+            if isinstance(facts, MediaError):
+                raise facts
+            yield given, self._source(place, found.is_link, facts, "00", _NOTHING)
+
+    def _is_done(self, facts: Facts) -> bool:
+        """Says whether a file that was seen before needs no work."""
+        return self._policy != "store" or self._media.renew(facts.hash, size=facts.info.size)
+
+    def _learn_here(self, place: str, keeper: Keeper | None) -> Facts | MediaError:
+        """Reads a file in this thread, and notes how long that takes."""
+        begin = time.perf_counter()
         try:
-            stamp = stamp_of(path)
-            facts = self._known(path, stamp)
-            if facts is not None:
-                return facts
-            if stamp.size > _SMALL or self._pace > _SLOW or self._policy == "store":
-                return pool.submit(self._learn, path)
-            begin = time.perf_counter()
-            facts = self._learn(path)
-            self._pace += (time.perf_counter() - begin - self._pace) / 16
-            return facts
+            return self._learn(place, keeper)
         except MediaError as error:
-            # Told when the turn of this file comes: those before it are good.
-            failed: Future[Facts] = Future()
-            failed.set_exception(error)
-            return failed
+            return error
+        finally:
+            self._pace += (time.perf_counter() - begin - self._pace) / 16
 
-    def _finish(self, given: Path, path: Path, job: Facts | Future[Facts]) -> tuple[Path, Source]:
-        facts = job.result() if isinstance(job, Future) else job
-        return given, self._source(path, facts, "00", {})
-
-    def _known(self, path: Path, stamp: Stamp) -> Facts | None:
-        """Returns the facts of a file that was seen before and needs no work."""
-        facts = self._media.cache.find(path, stamp)
-        if facts is None or (self._policy == "store" and not self._media.has(facts.hash)):
-            return None
-        return facts
-
-    def _learn(self, path: Path) -> Facts:
+    def _learn(self, place: str, keeper: Keeper | None) -> Facts:
         """Reads a file (and keeps it) and remembers what it is; runs in several threads."""
-        if self._policy == "store":
-            stamp = stamp_of(path)
-            # The header first: what is refused shall not be kept.
-            info = probe(path)
-            facts = Facts(self._media.keep(path), info)
-            check_unchanged(path, stamp, stamp_of(path))
-        else:
-            stamp, facts = examine(path)
-        self._media.cache.remember(path, stamp, facts)
+        stamp, facts = examine(place, keeper=keeper)
+        self._media.cache.remember(place, stamp, facts)
         return facts
 
-    def _source(self, path: Path, facts: Facts, id: str, fields: dict[str, Any]) -> Source:
+    def _source(self, place: str, is_link: bool, facts: Facts, id: str, fields: Mapping[str, Any]) -> Source:
         info = facts.info
         if info.warning:
             self.warnings.append(info.warning)
-        uri = f"media:{facts.hash}" if self._policy == "store" else self._linked(path)
+        uri = f"media:{facts.hash}" if self._policy == "store" else self._linked(place, is_link)
         values: dict[str, Any] = {
             "content_type": info.content_type,
             "hash": facts.hash,
@@ -160,15 +226,15 @@ class Linker:
             "uri": uri,
             "width": info.width,
         }
-        return Source(**(values | fields))
+        return Source(**{**values, **fields})
 
-    def _absolute(self, path: Path | str) -> Path:
-        path = self._base / path
+    def _absolute(self, path: Path | str) -> str:
+        place = os.path.join(self._base, path)
         # Only the file system knows what ".." means behind a symbolic link.
-        return Path(os.path.realpath(path) if ".." in path.parts else os.path.abspath(path))
+        return os.path.realpath(place) if ".." in place.split("/") else os.path.abspath(place)
 
-    def _linked(self, path: Path) -> str:
-        given, actual = str(path), self._real(path)
+    def _linked(self, given: str, is_link: bool) -> str:
+        actual = self._real(given, is_link)
         for name, place, real_place in self._places:
             if actual.startswith(real_place):
                 # The name it was found by, not the one that a symbolic link within the root leads to.
@@ -177,19 +243,27 @@ class Linker:
                 )
                 return _utf8(f"root:{name}/{inner}")
         if self._policy == "file":
-            _utf8(given)
-            return path.as_uri()
+            return Path(_utf8(given)).as_uri()
         where = f"the root {self._root!r}" if self._root else "any root of this machine"
-        raise MediaError(f"{path} does not lie under {where}; name its folder as a root, or store the file.")
+        raise MediaError(f"{given} does not lie under {where}; name its folder as a root, or store the file.")
 
-    def _real(self, path: Path) -> str:
+    def _real(self, place: str, is_link: bool) -> str:
         """Returns a path without symbolic links; the folders, which repeat, are resolved once."""
-        folder, name = os.path.split(path)
+        folder, _, name = place.rpartition("/")
         known = self._real_folders.get(folder)
         if known is None:
-            known = self._real_folders[folder] = os.path.realpath(folder)
-        joined = os.path.join(known, name)
-        return os.path.realpath(joined) if os.path.islink(joined) else joined
+            known = self._real_folders[folder] = os.path.realpath(folder or "/")
+        joined = f"{known.rstrip('/')}/{name}"
+        return os.path.realpath(joined) if is_link else joined
+
+
+def _look(place: str) -> _Found:
+    """Returns what a file is now, or raises MediaError."""
+    with media_errors(place):
+        status = os.lstat(place)
+    if not stat.S_ISLNK(status.st_mode):
+        return _Found(stamp_of(place, status), False)
+    return _Found(stamp_of(place), True)
 
 
 def _utf8(text: str) -> str:

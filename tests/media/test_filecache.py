@@ -99,7 +99,7 @@ def overwrite_pages(file: Path) -> None:
 def other_columns(file: Path) -> None:
     file.unlink()
     with sqlite3.connect(file) as connection:
-        connection.execute("create table files_1 (something)")
+        connection.execute("create table files_2 (something)")
     connection.close()
 
 
@@ -122,7 +122,7 @@ def test_a_row_that_was_changed_is_not_believed(file: Path, change: str) -> None
     """A row whose seal does not fit is a miss, never a wrong hash."""
     filled(file)
     with sqlite3.connect(file) as connection:
-        assert connection.execute(f"update files_1 set {change}").rowcount == 1
+        assert connection.execute(f"update files_2 set {change}").rowcount == 1
     connection.close()
 
     assert kept(file) is None
