@@ -318,7 +318,7 @@ def _bind(
         found = find_version(dataset, id=None, name=version_name)
     except MissingError:
         made_from = [find_version(dataset, id=each, name=None) for each in parents]
-        return dataset.create_version(version_name, parents=made_from)
+        return dataset.create_version(version_name, parents=made_from, strategy="overlay")
     if raise_if_exists:
         raise ExistsError(
             f"Dataset {dataset.name!r} has a version named {version_name!r} already: {found.id}."

@@ -77,7 +77,8 @@ def make_version(
             return version
     parents = [find_version(dataset, id=each, name=None) for each in parent_ids or ()]
     parents += [find_version(dataset, id=None, name=each) for each in parent_names or ()]
-    return dataset.create_version(name, parents=parents, description=description or "")
+    # As ClearML has it: the frames of later parents win, and nobody is asked.
+    return dataset.create_version(name, parents=parents, strategy="overlay", description=description or "")
 
 
 def find_version(

@@ -8,6 +8,7 @@ from hdstore.merge.conflicts import conflicts_of, merge_conflict_trees, read_con
 from hdstore.merge.documents import id_apart
 from hdstore.merge.frames import MergedFrame, merge_frames
 from hdstore.merge.mine import MINE_REF, drop_mine, note_mine, ours_by_parents
+from hdstore.merge.renaming import Renaming
 from hdstore.merge.resolving import kept_side, resolve, resolve_both, resolve_map, resolve_schema
 from hdstore.merge.schemas import merge_maps, merge_schemas
 from hdstore.merge.versions import MESSAGE, Merged, merge_commits, merge_versions
@@ -18,6 +19,7 @@ __all__ = [
     "MINE_REF",
     "Merged",
     "MergedFrame",
+    "Renaming",
     "amend_catalog",
     "conflicts_of",
     "drop_mine",

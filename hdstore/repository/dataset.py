@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from hdstore.errors import (
     AlreadyExistsError,
@@ -24,12 +25,14 @@ from hdstore.model import (
     check_name,
     replace,
 )
-from hdstore.repository.core import Core, draft_ref, published_ref
+from hdstore.repository.core import Core, draft_ref, published_ref, tombstone
+from hdstore.repository.joining import merge_dataset
+from hdstore.repository.merging import merge_parents
 from hdstore.repository.naming import clean_project, clean_tags, find_one
 from hdstore.repository.saving import write_child
 from hdstore.repository.version import DatasetVersion
 from hdstore.store import RefUpdate, Writer
-from hdstore.version import Batch, overlay, write_commit, write_tree
+from hdstore.version import Batch, VersionState, overlay, write_commit, write_tree
 
 __all__ = ["FIRST_VERSION", "Dataset", "write_root"]
 
@@ -167,28 +170,45 @@ class Dataset:
         name: str,
         *,
         parents: str | DatasetVersion | Iterable[str | DatasetVersion] = (),
+        strategy: Literal["merge", "overlay"] = "merge",
         description: str = "",
         metadata: Metadata | None = None,
     ) -> DatasetVersion:
         """Makes a draft: empty without parents, with the parent's frames, or with those of several (row 152).
 
-        Parents are published versions, by name or id or as handles. Where several hold a frame of the same id, that of
-        the later parent wins. Raises AlreadyExistsError when a draft of this name is there.
+        Parents are published versions, by name or id or as handles. Several are merged one after another, three-way:
+        what they changed differently becomes conflicts of the draft. With the strategy "overlay" the frames of later
+        parents replace those of earlier ones. Raises AlreadyExistsError when a draft of this name is there.
         """
         check_name(name, "version")
         if metadata is not None:
             check_metadata(metadata, f"version {name!r}")
         named = (parents,) if isinstance(parents, str | DatasetVersion) else parents
         from_versions = list(dict.fromkeys(self._parent(parent) for parent in named))
+        if strategy not in ("merge", "overlay"):
+            raise InvalidInputError(f"Parents are joined by 'merge' or 'overlay', not by {strategy!r}.")
         version_id = named_id(name)
+        merged = ""
+        if len(from_versions) > 1 and strategy == "merge":
+            merged = merge_parents(self._core, from_versions, version_id)
         ref = draft_ref(self.id, version_id)
         with self._core.changing(f"Create version {name}", ref) as change:
             if any(draft.name == name for draft in self._handles(published=False)):
                 raise AlreadyExistsError(
                     f"Dataset {self.name!r} has a draft named {name!r} already; edit that or choose another name."
                 )
-            if len(from_versions) > 1:
-                commit = self._write_merged(change.writer, from_versions, version_id, name, metadata)
+            if merged:
+                commit = write_child(
+                    self._core,
+                    change.writer,
+                    VersionState(self._core.objects, merged),
+                    version_id=version_id,
+                    parents=tuple(parent.id for parent in from_versions),
+                    message=f"Create version {name} from {', '.join(parent.name for parent in from_versions)}",
+                    metadata=metadata,
+                )
+            elif len(from_versions) > 1:
+                commit = self._write_overlaid(change.writer, from_versions, version_id, name, metadata)
             elif from_versions:
                 parent = from_versions[0]
                 commit = write_child(
@@ -221,7 +241,7 @@ class Dataset:
             )
         return version
 
-    def _write_merged(
+    def _write_overlaid(
         self,
         writer: Writer,
         parents: Sequence[DatasetVersion],
@@ -255,6 +275,8 @@ class Dataset:
             time=core.now(),
             message=f"Create version {name} from {', '.join(parent.name for parent in parents)}",
         )
+
+    merge = merge_dataset
 
     # What people say of it
 
@@ -336,5 +358,8 @@ class Dataset:
                 oid = self._core.refs.get(ref)
                 if oid is not None:
                     change.removals.append(RefUpdate(ref, oid, None))
+            for version in versions:
+                record = change.record(self.id, version.id)
+                change.put_version(self.id, version.id, tombstone(self._core, self.id, version.id, record))
             change.put(replace(change.document(self.id), deleted=True))
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from hdstore.version import VersionState, commit_of
 if TYPE_CHECKING:
     from hdstore.repository.version import DatasetVersion
 
-__all__ = ["MergeReport", "merge", "merge_into"]
+__all__ = ["MergeReport", "merge", "merge_into", "merge_parents"]
 
 _TRIES = 3
 """How often a merge is made while others may save; then they wait for it."""
@@ -144,3 +144,16 @@ def _commit_of_other(core: Core, other: DatasetVersion | str) -> str:
     if not _COMMIT.fullmatch(other):
         raise InvalidInputError(f"{other!r} is no commit to merge: 40 hexadecimal digits name one.")
     return commit_of(core.objects, other)
+
+
+def merge_parents(core: Core, parents: Sequence[DatasetVersion], version_id: str) -> str:
+    """Returns the commit that merges several published versions one after another, for a draft of this id."""
+    first, *others = (parent.state() for parent in parents)
+    document = replace(first.document, id=version_id, parents=tuple(parent.id for parent in parents))
+    commit = first.commit
+    for other in others:
+        done = merge_versions(core.objects, core.layout.tmp, commit, other.commit, into=document)
+        if done.commit not in (commit, other.commit):
+            note_mine(core.refs, done.commit, commit)
+        commit = done.commit
+    return commit

@@ -147,3 +147,34 @@ def test_an_unclear_resolution_is_a_mistake_of_usage(run: Run, merged: Path) -> 
         run("resolve", "street/mine", *words, code=Exit.USAGE)
     run("resolve", "street/mine", "a", "--ours", "--path", "blob", code=Exit.NOT_FOUND)
     run("restore", "street/mine", "--at", "ffffffff", code=Exit.NOT_FOUND)
+
+
+def test_a_version_of_another_dataset_is_merged_under_other_names(run: Run, street: Path) -> None:
+    """Labels and ids; a pair that is none is a mistake of usage."""
+    run("dataset", "create", "road")
+    words = ("dataset", "merge", "street/Current", "--into", "road/Current")
+    report = run(*words, "--label", "car=auto", "--frame", "c=last", "--prefix-ids", "s/", "--json").json
+
+    assert (report["added"], report["conflicts"]) == (3, 0)
+    assert set(run("query", "road/Current", "label:auto", "--ids").lines) == {"s/a", "s/b"}
+    assert run("frame", "show", "road/Current", "last", "--json").json["id"] == "last"
+    assert run(*words).lines[0].endswith("3 frames added, 0 updated, 0 removed.")
+    assert run(*words).lines == ["road/Current has all of street/Current already."]
+    for wrong in ("car", "=x", "car="):
+        run(*words, "--label", wrong, code=Exit.USAGE)
+    run("merge", "street/Current", "--into", "road/Current", code=Exit.USAGE)
+
+
+def test_a_draft_of_several_parents_says_what_waits(run: Run, street: Path) -> None:
+    """They are merged, or laid over each other."""
+    run("version", "publish", "street/Current")
+    for name, x in (("one", 5), ("two", 6)):
+        run("version", "create", f"street/{name}", "--parent", "Current")
+        move(street, f"street/{name}", x)
+        run("version", "publish", f"street/{name}")
+    parents = ("--parent", "one", "--parent", "two")
+
+    made = run("version", "create", "street/both", *parents)
+    assert made.lines[1] == "1 conflict to resolve: see 'hdstore conflicts street/both'."
+    assert len(run("version", "create", "street/over", *parents, "--overlay").lines) == 1
+    assert x_of(run, "street/over") == 6

@@ -146,7 +146,7 @@ def fill(repository: Repository) -> None:
     draft.apply(hdstore.SetFrameMetadata(frame_id="moment", set={"edited": 1}))
     left = branch(street, "left", published, hdstore.RemoveFrame(frame_id="plain/001.jpg"))
     right = branch(street, "right", published, hdstore.PutFrame(frame=SingleFrame(id="new")))
-    street.create_version("merged", parents=[left, right])
+    street.create_version("merged", parents=[left, right], strategy="overlay")
     # Collected objects are stored as differences, later ones as they are written.
     repository.gc()
     street.create_version("gone").delete()

@@ -212,10 +212,12 @@ def two_sides(
     return left, right, same
 
 
-def test_of_several_parents_the_later_wins(dataset: Dataset, draft: DatasetVersion) -> None:
+def test_of_several_parents_laid_over_each_other_the_later_wins(
+    dataset: Dataset, draft: DatasetVersion
+) -> None:
     """Row 152: the union of frames, labels, mask labels and metadata, in a commit with all parents."""
     left, right, _ = two_sides(dataset, draft)
-    merged = dataset.create_version("merged", parents=[left, right, left])
+    merged = dataset.create_version("merged", parents=[left, right, left], strategy="overlay")
 
     assert merged.parents == (left.id, right.id)
     assert ids(merged) == {"a", "b", "c", "left", "right"}
@@ -232,14 +234,37 @@ def test_a_later_parent_wins_even_with_what_the_first_had(dataset: Dataset, draf
     """Of base, changed and base again, the last is what counts."""
     left, _, same = two_sides(dataset, draft)
 
-    assert dataset.create_version("m1", parents=[draft, left, same]).frame("a").blob == ""
-    assert dataset.create_version("m2", parents=[draft, same, left]).frame("a").blob == "left"
+    assert dataset.create_version("m1", parents=[draft, left, same], strategy="overlay").frame("a").blob == ""
+    assert (
+        dataset.create_version("m2", parents=[draft, same, left], strategy="overlay").frame("a").blob
+        == "left"
+    )
+
+
+def test_several_parents_are_merged(dataset: Dataset, draft: DatasetVersion) -> None:
+    """What each did holds, also a deletion; what both changed differently waits as a conflict."""
+    left, right, same = two_sides(dataset, draft)
+    merged = dataset.create_version("merged", parents=[left, right, same], metadata={"n": 1})
+
+    assert merged.parents == (left.id, right.id, same.id)
+    assert ids(merged) == {"a", "c", "left", "right"}
+    assert merged.frame("a").blob == "left"  # saved later than the right one
+    assert merged.metadata == {"n": 1}
+    assert {(conflict.frame_id, conflict.path) for conflict in merged.conflicts()} == {
+        ("", ("schema", "labels", "x", "color")),
+        ("", ("version", "metadata", "x")),
+        ("a", ("blob",)),
+    }
+    merged.resolve("a", choice="theirs")
+    assert merged.frame("a").blob == "right"
+    with pytest.raises(InvalidInputError, match="'merge' or 'overlay'"):
+        dataset.create_version("other", parents=[left, right], strategy="theirs")  # type: ignore[arg-type]
 
 
 def test_history_shows_children_before_parents(dataset: Dataset, draft: DatasetVersion) -> None:
     """Of a merged version too; every commit once, with author, time and message."""
     left, right, same = two_sides(dataset, draft)
-    merged = dataset.create_version("merged", parents=[left, right, same])
+    merged = dataset.create_version("merged", parents=[left, right, same], strategy="overlay")
     log = list(merged.log())
     place = {commit.id: number for number, commit in enumerate(log)}
 

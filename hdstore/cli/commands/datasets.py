@@ -1,4 +1,4 @@
-"""``hdstore dataset``: make, list, show, rename, tag and delete datasets."""
+"""``hdstore dataset``: make, list, show, rename, tag, merge and delete datasets."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from typing import Annotated
 
 import typer
 
+from hdstore.cli.commands.merging import say_merged
 from hdstore.cli.describe import dataset_json
-from hdstore.cli.opening import AsJson, DatasetName, open_repository
+from hdstore.cli.failures import writing
+from hdstore.cli.opening import AsJson, DatasetName, VersionPath, open_repository
 from hdstore.cli.output import count, print_facts, print_json, print_table, say, wall_time
+from hdstore.cli.progress import working
 from hdstore.cli.prompts import Yes, confirm_deletion
 from hdstore.cli.registry import command, group
-from hdstore.errors import ReadOnlyError
+from hdstore.errors import InvalidInputError, ReadOnlyError
 
 __all__ = ["add_to"]
 
-app = group("Make, list, rename, tag and delete datasets.")
+app = group("Make, list, rename, tag, merge and delete datasets.")
 
 
 @command(app, "create", example="hdstore dataset create street --project city/cars --tag night")
@@ -104,6 +107,66 @@ def tag_dataset(
         change = dataset.remove_tags if remove else dataset.add_tags
         change(tags)
         say(f"Tags of {dataset.name}: {', '.join(dataset.tags) or 'none'}")
+
+
+@command(
+    app,
+    "merge",
+    example="hdstore dataset merge cars/v1 --into street/Current --label automobile=car --prefix-ids cars/",
+)
+def merge(
+    context: typer.Context,
+    path: VersionPath,
+    into: Annotated[
+        str,
+        typer.Option(
+            metavar="DATASET/VERSION", help="The draft of another dataset that takes it.", show_default=False
+        ),
+    ],
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OLD=NEW", help="What a label is called there; may be repeated."),
+    ] = None,
+    frame: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OLD=NEW", help="The id of a frame there; may be repeated."),
+    ] = None,
+    prefix_ids: Annotated[
+        str, typer.Option(metavar="TEXT", help="Put before the ids of all other frames.")
+    ] = "",
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", metavar="TEXT", help="What the save says.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Merges a version into a draft of another dataset.
+
+    Frames of one id and equal content become one; those that differ become conflicts, which is no failure. Merging
+    again later, under the same names, brings only what is new.
+    """
+    with open_repository(context) as repository:
+        other, draft = repository.version(path), repository.version(into)
+        with writing(draft), working() as progress:
+            report = draft.dataset.merge(
+                other,
+                into=draft,
+                labels=_pairs("--label", label),
+                ids=_pairs("--frame", frame),
+                id_prefix=prefix_ids,
+                message=message,
+                progress=progress,
+            )
+        say_merged(report, draft, other.path, as_json=as_json)
+
+
+def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    pairs = {}
+    for text in given or ():
+        old, equals, new = text.partition("=")
+        if not (old and equals and new):
+            raise InvalidInputError(f"{option} is given as OLD=NEW, not as {text!r}.")
+        pairs[old] = new
+    return pairs
 
 
 @command(app, "delete", example="hdstore dataset delete street --all-versions --yes")

@@ -67,9 +67,15 @@ def create(
             help="A published version to begin from; may be repeated. None: an empty draft.",
         ),
     ] = None,
+    overlay: Annotated[
+        bool,
+        typer.Option(
+            "--overlay", help="Of several parents let the later one's frames win, instead of merging them."
+        ),
+    ] = False,
     description: Annotated[str, typer.Option(metavar="TEXT", help="What it is for.")] = "",
 ) -> None:
-    """Makes a draft: a child of published versions, or an empty one."""
+    """Makes a draft: a child of published versions, which are merged, or an empty one."""
     from hdstore.repository import split_path
 
     dataset_name, name = split_path(path)
@@ -77,8 +83,16 @@ def create(
         raise InvalidInputError(f"A new version is named DATASET/NAME, and {path!r} names a dataset alone.")
     with open_repository(context) as repository:
         dataset = repository.dataset(dataset_name)
-        version = dataset.create_version(name, parents=parent or (), description=description)
+        version = dataset.create_version(
+            name,
+            parents=parent or (),
+            strategy="overlay" if overlay else "merge",
+            description=description,
+        )
         say(f"Made draft {version.path} ({version.id}) with {count(len(version), 'frame')}")
+        waiting = len(version.conflicts())
+        if waiting:
+            say(f"{count(waiting, 'conflict')} to resolve: see 'hdstore conflicts {version.path}'.")
 
 
 @command(app, "snapshot", example="hdstore version snapshot street --name v1")
