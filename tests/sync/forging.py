@@ -146,8 +146,13 @@ def replace_leaf(parts: Parts, change: Callable[[bytes], bytes]) -> None:
     rebuild(parts, rebuilt)
 
 
-def replace_catalog(parts: Parts, change: Callable[[dict[str, bytes]], None]) -> None:
-    """Gives the bundle a catalog with other files; ``change`` gets their bytes by path."""
+def replace_catalog(
+    parts: Parts, change: Callable[[dict[str, bytes]], None], *, beginning: bool = True
+) -> None:
+    """Gives the bundle a catalog with other files; ``change`` gets their bytes by path.
+
+    Unless it is a ``beginning``, the catalog's commit has the parents that it had.
+    """
     by_id = parts_by_id(parts)
     tip = parts.refs["refs/heads/hdstore"]
     commit = decode_commit(by_id[tip])
@@ -167,7 +172,8 @@ def replace_catalog(parts: Parts, change: Callable[[dict[str, bytes]], None]) ->
     top += [Entry(TREE_MODE, name, parts.add("tree", encode_tree(rows))) for name, rows in folders.items()]
     tree = parts.add("tree", encode_tree(top))
     data = by_id[tip].replace(commit.tree.encode(), tree.encode())
-    data = b"".join(line for line in data.splitlines(keepends=True) if not line.startswith(b"parent"))
+    if beginning:
+        data = b"".join(line for line in data.splitlines(keepends=True) if not line.startswith(b"parent"))
     parts.refs["refs/heads/hdstore"] = parts.add("commit", data)
     keep_what_is_needed(parts)
 

@@ -19,11 +19,12 @@ from sync.forging import (
     replace_tag,
     replace_tip,
     state_of,
+    take_apart,
     take_copy,
 )
 
 import hdstore
-from hdstore import Repository, SingleFrame
+from hdstore import Repository, SingleFrame, View, ViewQuery
 from hdstore.codec import encode_frame, join_leaf, split_leaf
 from hdstore.store import BLOB_MODE, TREE_MODE, Entry, decode_commit, encode_tree
 
@@ -288,6 +289,45 @@ def test_catalogs_that_break_a_rule_are_refused(parts: Parts, refused: Refused, 
     """Documents are decoded, canonical and under their own names; nothing else lies beside them."""
     replace_catalog(parts, lambda files: CATALOGS[case](files) and None)
     refused(parts)
+
+
+def test_a_published_view_that_changes_is_refused(refused: Refused, tmp_path: Path) -> None:
+    """What a commit of the catalog published is the same in all that come after it."""
+    (tmp_path / "own").mkdir()
+    with hdstore.init(tmp_path / "own") as own:
+        dataset = own.create_dataset("plates")
+        dataset.current().snapshot(name="v1")
+        own.create_view("cats", View(queries=(ViewQuery(dataset="plates", version="v1"),))).publish()
+        dataset.describe("So that the view is published in the commit before")
+        own.create_bundle(tmp_path / "own.hdsb")
+    parts = take_apart(tmp_path / "own.hdsb")
+
+    def change(files: dict[str, bytes]) -> None:
+        path = next(path for path in files if path.startswith("views/"))
+        document = json.loads(files[path])
+        document["view"]["queries"][0]["weight"] = 2.0
+        files[path] = (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
+
+    replace_catalog(parts, change, beginning=False)
+    assert "is not what it was" in refused(parts)
+
+
+CONFLICTS = {
+    "not in a folder": {"x": b"\x90"},
+    "none": {"version": b"\x90"},
+    "nonsense": {"version": b"\xc1"},
+    "of nothing": {"version": b"\x91\x80"},
+    "endless": {"version": b"\x91" * 10_000},
+}
+
+
+@pytest.mark.parametrize("case", CONFLICTS)
+def test_conflicts_that_can_not_be_read_are_refused(parts: Parts, refused: Refused, case: str) -> None:
+    """What a merge left to be decided is a stranger's too."""
+    rows = [Entry(BLOB_MODE, name, parts.add("blob", data)) for name, data in CONFLICTS[case].items()]
+    tree = parts.add("tree", encode_tree(rows))
+    rebuild(parts, lambda entries: encode_tree([*entries, Entry(TREE_MODE, "conflicts", tree)]))
+    assert "conflicts of commit" in refused(parts)
 
 
 def test_a_catalog_that_is_rebuilt_well_is_good(parts: Parts, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from hdstore.errors import DamagedError
 from hdstore.ids import NAMED_ID_PATTERN
 from hdstore.media import Media
-from hdstore.model import Progress, View
+from hdstore.merge import id_apart
+from hdstore.model import Progress, ViewDocument
 from hdstore.store import (
     CATALOG_REF,
     FORMAT,
@@ -323,26 +324,35 @@ class _Check:
     def _check_catalog(self, tip: str) -> None:
         catalog: Catalog | None = None
         canonical: set[str] = set()
-        published: dict[str, View] = {}
+        try:
+            views = Catalog(self._quarantine, tip).views
+        except WRONG as error:
+            self._add(f"catalog {tip}", str(error))
+            return
         for oid in self._history(iter((tip,))):
             try:
+                catalog = Catalog(self._quarantine, oid, like=catalog)
                 tree = decode_commit(self._quarantine.read(oid, "commit")).tree
                 for entry in decode_tree(self._quarantine.read(tree, "tree")):
                     if entry.name not in _CATALOG_ENTRIES:
                         self._add(f"catalog {oid}", f"it holds {entry.name!r}, which belongs in none")
-                catalog = Catalog(self._quarantine, oid, like=catalog)
                 if catalog.format != self._bundle.header.format:
                     self._add(f"catalog {oid}", f"it is of the format {catalog.format}")
                 for path in catalog.not_canonical(canonical):
                     self._add(f"catalog {oid}, {path}", "the document is not in canonical form")
-                for document in catalog.views.values():
-                    if (
-                        document.published
-                        and published.setdefault(document.id, document.view) != document.view
-                    ):
-                        self._add(f"view {document.id}", f"it was published, and is changed in commit {oid}")
+                self._check_published_views(oid, catalog, views)
             except WRONG as error:
                 self._add(f"catalog {oid}", str(error))
+
+    def _check_published_views(self, commit: str, catalog: Catalog, views: dict[str, ViewDocument]) -> None:
+        """Checks that what a commit of the catalog publishes still is, under its id or kept apart by a merge."""
+        for document in catalog.views.values():
+            now = views.get(document.id)
+            is_still = now is not None and now.published and now.view == document.view
+            if document.published and not is_still and id_apart(document, views.get) not in views:
+                self._add(
+                    f"view {document.id}", f"it was published in commit {commit}, and is not what it was"
+                )
 
     # Media
 

@@ -29,9 +29,10 @@ from hdstore.codec import (
 )
 from hdstore.errors import DamagedError, InvalidInputError, InvalidValueError
 from hdstore.ids import frame_key
+from hdstore.merge import read_conflicts
 from hdstore.model import Frame, Progress
 from hdstore.store import ROOT_LEAF, TREE_MODE, Entry, Objects, decode_commit, decode_tree, fits
-from hdstore.version import Problem, Tally
+from hdstore.version import Problem, Tally, VersionState
 
 __all__ = ["WRONG", "VersionChecker"]
 
@@ -98,6 +99,18 @@ class VersionChecker:
             return
         yield from self._check_documents(oid, entries)
         yield from self._check_frames(oid, entries, base)
+        if "conflicts" in entries:
+            yield from self._check_conflicts(oid, entries["conflicts"].oid)
+
+    def _check_conflicts(self, commit: str, tree: str) -> Iterator[Problem]:
+        if tree in self._documents:
+            return
+        self._documents.add(tree)
+        try:
+            for _ in read_conflicts(self._objects, VersionState(self._objects, commit)):
+                pass
+        except WRONG as error:
+            yield Problem(f"conflicts of commit {commit}", str(error))
 
     def _entries(self, tree: str) -> dict[str, Entry]:
         return {entry.name: entry for entry in decode_tree(self._objects.read(tree, "tree"))}
