@@ -28,6 +28,9 @@ Run: TypeAlias = tuple[int, int]
 _Edge: TypeAlias = tuple[float, float, float, float, int]
 """An edge from (x0, y0) down to (x1, y1), y0 < y1, and whose it is (0 or 1)."""
 
+_Line: TypeAlias = tuple[float, float, int]
+"""Where an edge enters a band at its top and leaves it at its bottom, and whose it is."""
+
 
 def rings_overlap(first: Sequence[Ring], second: Sequence[Ring]) -> Overlap | None:
     """Returns shared and joined area of two figures of rings by the even-odd rule; exact but for rounding.
@@ -49,14 +52,16 @@ def rings_overlap(first: Sequence[Ring], second: Sequence[Ring]) -> Overlap | No
         steps += len(active)
         if steps > MAX_STEPS:
             return None
-        crossings = _crossings(active, top, bottom, MAX_STEPS - steps)
+        # Between these heights every edge is a line from one side of the band to the other.
+        band = sorted([(_x_at(edge, top), _x_at(edge, bottom), edge[4]) for edge in active])
+        crossings = _crossings(band, MAX_STEPS - steps)
         if crossings is None:
             return None
         steps += len(crossings) * len(active)
-        for upper, lower in pairwise([top, *crossings, bottom]):
-            both, either = _widths(active, upper + (lower - upper) / 2)
-            shared += both * (lower - upper)
-            joined += either * (lower - upper)
+        for upper, lower in pairwise([0.0, *crossings, 1.0]):
+            both, either = _widths(band, (upper + lower) / 2, in_order=not crossings)
+            shared += both * (lower - upper) * (bottom - top)
+            joined += either * (lower - upper) * (bottom - top)
     return shared, joined
 
 
@@ -75,29 +80,29 @@ def _x_at(edge: _Edge, y: float) -> float:
     return x0 + (x1 - x0) * ((y - y0) / (y1 - y0))
 
 
-def _crossings(active: Sequence[_Edge], top: float, bottom: float, most: int) -> list[float] | None:
-    """Returns the heights at which edges cross strictly between two heights; None for more than ``most`` pairs."""
-    ends = sorted((_x_at(edge, top), _x_at(edge, bottom)) for edge in active)
-    if all(one[1] <= two[1] for one, two in pairwise(ends)):
+def _crossings(band: Sequence[_Line], most: int) -> list[float] | None:
+    """Returns where lines cross strictly inside a band, 0 at its top and 1 at its bottom; None for too many pairs."""
+    if all(one[1] <= two[1] for one, two in pairwise(band)):
         return []
-    if len(ends) * len(ends) > most:
+    if len(band) * len(band) > most:
         return None
     found = set()
-    for i, (x_top, x_bottom) in enumerate(ends):
-        for other_top, other_bottom in ends[i + 1 :]:
+    for i, (x_top, x_bottom, _) in enumerate(band):
+        for other_top, other_bottom, _ in band[i + 1 :]:
             if other_bottom < x_bottom and other_top > x_top:
                 apart = other_top - x_top
-                height = top + (bottom - top) * (apart / (apart + (x_bottom - other_bottom)))
-                if top < height < bottom:
-                    found.add(height)
-    return sorted(found)
+                found.add(apart / (apart + (x_bottom - other_bottom)))
+    return sorted(found - {0.0, 1.0})
 
 
-def _widths(active: Iterable[_Edge], y: float) -> tuple[float, float]:
-    """Returns how wide both figures are together, and either, along a line."""
+def _widths(band: Sequence[_Line], part: float, *, in_order: bool) -> tuple[float, float]:
+    """Returns how wide both figures are together, and either, at a part of a band's height."""
+    places = [(top + (bottom - top) * part, owner) for top, bottom, owner in band]
+    if not in_order:
+        places.sort()
     inside = [False, False]
     shared = joined = before = 0.0
-    for x, owner in sorted((_x_at(edge, y), edge[4]) for edge in active):
+    for x, owner in places:
         if inside[0] or inside[1]:
             joined += x - before
             if inside[0] and inside[1]:
