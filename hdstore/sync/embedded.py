@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hdstore.errors import ConflictError
+from hdstore.errors import ConflictError, DamagedError
 from hdstore.model import Progress
 from hdstore.store import (
     Layout,
     Libgit2Reach,
+    Lock,
+    Objects,
+    Refs,
     RefUpdate,
     ask_libgit2,
     check_settings,
+    decode_commit,
+    decode_tag,
     is_ref_name,
     libgit2_reach_from_environment,
 )
-from hdstore.sync.failures import ReachError, failure_of, with_retries
+from hdstore.store.reachability import walk
+from hdstore.sync.failures import Kind, ReachError, failure_of, with_retries
 from hdstore.sync.reaching import (
     Candidates,
     Folder,
@@ -27,6 +33,7 @@ from hdstore.sync.reaching import (
     is_moved,
     moved_elsewhere,
     open_folder,
+    push_until_done,
     still_to_move,
 )
 from hdstore.sync.urls import Place
@@ -37,6 +44,8 @@ T = TypeVar("T")
 
 _ARRIVING = "refs/hdstore/arriving/"
 """Before the ids of what is pushed to a folder, while its refs are not moved yet."""
+_FETCHING = "refs/hdstore/fetching/"
+"""Before refs that were fetched, while it is not known that all of their objects are there."""
 _MEMORY = 4 << 30
 _LONGEST_LIST = 256 << 20
 
@@ -96,8 +105,46 @@ class Embedded:
         }
 
     def fetch(self, specs: Sequence[str], *, progress: Progress | None = None) -> None:
-        """Brings what ``specs`` name, sets our refs and removes those that are gone."""
-        self._try(lambda url: self._ask("fetch", url, specs=specs, progress=progress), progress)
+        """Brings what ``specs`` name, sets our refs and removes those that are gone.
+
+        libgit2 believes what it is sent. So refs first stand aside, and move when all that they need was found.
+        """
+        layout = self._layout
+        pairs = [spec.removeprefix("+").partition(":")[::2] for spec in specs]
+        aside = [(target, f"{_FETCHING}{number}/") for number, (_, target) in enumerate(pairs)]
+        asked = [
+            f"+{source}:{place}{'*' if source.endswith('*') else 'one'}"
+            for (source, _), (_, place) in zip(pairs, aside, strict=True)
+        ]
+        refs = Refs(layout.hds)
+        with Lock(layout.locks / "fetching.lock", what="the fetch of another process"):
+            known = refs.list("refs/")
+            self._try(lambda url: self._ask("fetch", url, specs=asked, progress=progress), progress)
+            try:
+                wanted: dict[str, str] = {}
+                gone: set[str] = set()
+                for target, place in aside:
+                    arrived = refs.list(place)
+                    if target.endswith("*"):
+                        base = target.removesuffix("*")
+                        wanted |= {base + name.removeprefix(place): oid for name, oid in arrived.items()}
+                        gone |= {name for name in known if name.startswith(base)}
+                    else:
+                        wanted |= dict.fromkeys([target] if arrived else [], next(iter(arrived.values()), ""))
+                self._check(known.values(), wanted.values())
+                move_refs(refs, known, wanted, gone - wanted.keys())
+            finally:
+                left = refs.list(_FETCHING)
+                refs.transaction([RefUpdate(name, oid, None) for name, oid in left.items()])
+
+    def _check(self, known: Iterable[str], arrived: Iterable[str]) -> None:
+        """Raises ReachError where something is missing or damaged that what arrived needs."""
+        try:
+            check_complete(Objects(self._layout.hds), known, arrived)
+        except DamagedError as error:
+            raise ReachError(
+                f"What {self._place} sent is not whole, so nothing was taken: {error}", kind=Kind.DAMAGED
+            ) from error
 
     def push(self, updates: Sequence[RefUpdate], *, progress: Progress | None = None) -> None:
         """Moves refs of the other side."""
@@ -108,21 +155,10 @@ class Embedded:
             return
         if self._candidates.inner is None:
             self.refs(progress=progress)
-        left = list(updates)
-        first = True
+        push_until_done(self, updates, sleep=self._sleep, progress=progress)
 
-        def send() -> None:
-            nonlocal left, first
-            if not first:
-                # The answer to what was sent may be all that was lost.
-                left = still_to_move(self._place, left, self.refs(progress=progress))
-            first = False
-            if left:
-                self._push(left, progress)
-
-        with_retries(send, sleep=self._sleep, progress=progress)
-
-    def _push(self, updates: Sequence[RefUpdate], progress: Progress | None) -> None:
+    def send(self, updates: Sequence[RefUpdate], progress: Progress | None) -> None:
+        """Tries once to move refs of another machine."""
         moves = [(update.name, update.old, update.new) for update in updates]
         answer = self._ask("push", self._candidates.url(), updates=moves, progress=progress)
         for name in answer["moved"]:
@@ -197,3 +233,45 @@ class Embedded:
 
     def _try(self, work: Callable[[str], T], progress: Progress | None) -> T:
         return with_retries(lambda: self._candidates.first(work), sleep=self._sleep, progress=progress)
+
+
+def check_complete(objects: Objects, known: Iterable[str], arrived: Iterable[str]) -> None:
+    """Raises DamagedError unless all is there that ``arrived`` needs and that refs at ``known`` do not have."""
+    new = set(arrived) - set(known)
+    if not new:
+        return
+    commits = set()
+    waiting = [commit for oid in known if (commit := _commit_of(objects, oid)) is not None]
+    while waiting:
+        oid = waiting.pop()
+        if oid not in commits:
+            commits.add(oid)
+            waiting += decode_commit(objects.read(oid, "commit")).parents
+    for oid in walk(objects, sorted(new), skip=commits.__contains__):
+        if not objects.exists(oid):
+            raise DamagedError(f"the object {oid} is missing.")
+
+
+def _commit_of(objects: Objects, oid: str) -> str | None:
+    """Returns the commit that a ref names or tags; None where it is something else, or not there."""
+    try:
+        kind, data = objects.read_any(oid)
+        if kind == "tag":
+            oid = decode_tag(data).target
+            kind, _ = objects.read_any(oid)
+    except DamagedError:
+        return None
+    return oid if kind == "commit" else None
+
+
+def move_refs(refs: Refs, known: Mapping[str, str], wanted: Mapping[str, str], gone: Iterable[str]) -> None:
+    """Sets refs to what is ``wanted`` and removes those that are ``gone``."""
+    # Removed first, for the name of a ref that is gone may have become the folder of others.
+    refs.transaction([RefUpdate(name, known[name], None) for name in sorted(gone)])
+    refs.transaction(
+        [
+            RefUpdate(name, known.get(name), oid)
+            for name, oid in sorted(wanted.items())
+            if known.get(name) != oid
+        ]
+    )

@@ -120,7 +120,8 @@ _WORDS: tuple[tuple[Kind, str], ...] = (
         r"connection (reset|closed|was|timed)|reset by peer|early eof|timed out|time-?out|too slow|broken pipe"
         r"|unexpected(ly)?( disconnect|$|.*eof)|hung up|rpc failed|empty reply|closed with|recv failure|send failure"
         r"|(status code|error): (429|5\d\d)|kex_exchange|closed by remote|end of file|unexpected eof|ssl_(read|write)"
-        r"|could not read|could not write|unexpected.*disconnect",
+        r"|ssl error|resource temporarily|tls packet|could not read|could not write|failed to report status"
+        r"|unexpected.*disconnect",
     ),
 )
 _PATTERNS = tuple((kind, re.compile(words, re.IGNORECASE)) for kind, words in _WORDS)

@@ -26,7 +26,7 @@ from hdstore.sync.reaching import (
     is_moved,
     moved_elsewhere,
     open_folder,
-    still_to_move,
+    push_until_done,
 )
 from hdstore.sync.urls import Place
 
@@ -40,6 +40,7 @@ _LONGEST_LIST = 256 << 20
 """Bytes of a list of refs."""
 _REF_LINE = re.compile(r"([0-9a-f]{40})\t(.+)")
 _REFUSED = re.compile(r"!\t[^\t]*:(\S+)\t\[[^\]]*\] \(?(.*?)\)?")
+_RACED = re.compile(r"cannot lock ref '([^']+)': .*but expected")
 _IN_THE_WAY = "cannot create"
 _NOT_ATOMIC = "does not support --atomic"
 
@@ -117,21 +118,10 @@ class GitProgram:
             return
         if self._candidates.inner is None:
             self.refs(progress=progress)
-        left = list(updates)
-        first = True
+        push_until_done(self, updates, sleep=self._sleep, progress=progress)
 
-        def send() -> None:
-            nonlocal left, first
-            if not first:
-                # The answer to what was sent may be all that was lost.
-                left = still_to_move(self._place, left, self.refs(progress=progress))
-            first = False
-            if left:
-                self._push(left, progress)
-
-        with_retries(send, sleep=self._sleep, progress=progress)
-
-    def _push(self, updates: Sequence[RefUpdate], progress: Progress | None, *, atomic: bool = True) -> None:
+    def send(self, updates: Sequence[RefUpdate], progress: Progress | None, *, atomic: bool = True) -> None:
+        """Tries once to move refs of the other side."""
         arguments = [
             "push",
             "--porcelain",
@@ -152,7 +142,7 @@ class GitProgram:
         if answer.code == 0:
             return
         if atomic and any(_NOT_ATOMIC in line for line in answer.messages):
-            self._push(updates, progress, atomic=False)
+            self.send(updates, progress, atomic=False)
             return
         raise self._refusal(answer)
 
@@ -163,6 +153,9 @@ class GitProgram:
             for line in answer.output.decode(errors="replace").splitlines()
             if (match := _REFUSED.fullmatch(line))
         ]
+        raced = next((match for line in answer.messages if (match := _RACED.search(line))), None)
+        if raced:
+            return moved_elsewhere(self._place, raced[1])
         in_the_way = any(_IN_THE_WAY in line for line in answer.messages)
         for ref, reason in refused:
             if is_moved(reason) and not in_the_way:

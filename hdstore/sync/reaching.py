@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from hdstore.errors import ConflictError, RemoteError
+from hdstore.model import Progress
 from hdstore.store import HDS, Layout, Refs, RefUpdate, check_git_folder, check_layout, files
-from hdstore.sync.failures import Kind, ReachError
+from hdstore.sync.failures import Kind, ReachError, with_retries
 from hdstore.sync.urls import Place
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "is_moved",
     "moved_elsewhere",
     "open_folder",
+    "push_until_done",
     "still_to_move",
 ]
 
@@ -110,6 +112,23 @@ def branches_and_tags(refs: Refs) -> dict[str, str]:
     return {**refs.list("refs/heads/"), **refs.list("refs/tags/")}
 
 
+class Pushing(Protocol):
+    """What ``push_until_done`` needs of a transport."""
+
+    @property
+    def place(self) -> Place:
+        """Where the other repository lies."""
+        ...
+
+    def refs(self, *, progress: Progress | None = None) -> dict[str, str]:
+        """Returns the other side's branches and tags."""
+        ...
+
+    def send(self, updates: Sequence[RefUpdate], progress: Progress | None) -> None:
+        """Tries once to move refs of the other side."""
+        ...
+
+
 class Candidates:
     """Where the git repository of a place on another machine may lie: in ``.hds`` below the URL, or at the URL.
 
@@ -159,6 +178,34 @@ def still_to_move(place: Place, updates: Sequence[RefUpdate], found: dict[str, s
 def is_moved(reason: str) -> bool:
     """Says whether a ref was refused because it is not where it was expected."""
     return bool(_MOVED.search(reason))
+
+
+def push_until_done(
+    transport: Pushing,
+    updates: Sequence[RefUpdate],
+    *,
+    sleep: Callable[[float], None],
+    progress: Progress | None,
+) -> None:
+    """Moves refs of another machine; what broke off is tried again, but nothing is sent that had arrived."""
+    left = list(updates)
+    first = True
+
+    def send() -> None:
+        nonlocal left, first
+        if not first:
+            # The answer to what was sent may be all that was lost.
+            left = still_to_move(transport.place, left, transport.refs(progress=progress))
+        first = False
+        if left:
+            try:
+                transport.send(left, progress)
+            except ConflictError:
+                # When an answer gets lost, curl sends again by itself what was done already.
+                if still_to_move(transport.place, left, transport.refs(progress=progress)):
+                    raise
+
+    with_retries(send, sleep=sleep, progress=progress)
 
 
 def moved_elsewhere(place: Place, ref: str) -> ConflictError:

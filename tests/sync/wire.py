@@ -122,8 +122,10 @@ class Wire:
 
     def _may_cut(self) -> bool:
         with self._lock:
+            if self.cuts == 0:
+                return False
             self.cuts -= 1
-            return self.cuts >= 0
+            return True
 
     @staticmethod
     def _cut(*ends: socket.socket) -> None:
