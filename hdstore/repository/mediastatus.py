@@ -74,12 +74,10 @@ def media_status(core: Core, version: str | None = None, *, progress: Progress |
 
 
 def _frames(core: Core, states: list[VersionState]) -> Iterator[Frame]:
-    leaves = set()
+    seen: set[str] = set()
     for state in states:
-        for oid in state.trie.leaves():
-            if oid not in leaves:
-                leaves.add(oid)
-                yield from decode_leaf(core.objects.read(oid, "blob"))
+        for oid in state.trie.new_leaves(seen):
+            yield from decode_leaf(core.objects.read(oid, "blob"))
 
 
 class _Survey:

@@ -125,17 +125,15 @@ def tips(core: Core) -> Iterator[str]:
 def _all_frames(core: Core) -> Iterator[Frame]:
     """Streams the frames of all commits that refs reach; what several share is read once."""
     waiting = list(tips(core))
-    seen, leaves = set(waiting), set()
+    seen, leaves = set(waiting), set[str]()
     while waiting:
         commit = waiting.pop()
         for parent in decode_commit(core.objects.read(commit, "commit")).parents:
             if parent not in seen:
                 seen.add(parent)
                 waiting.append(parent)
-        for oid in VersionState(core.objects, commit).trie.leaves():
-            if oid not in leaves:
-                leaves.add(oid)
-                yield from decode_leaf(core.objects.read(oid, "blob"))
+        for oid in VersionState(core.objects, commit).trie.new_leaves(leaves):
+            yield from decode_leaf(core.objects.read(oid, "blob"))
 
 
 def push_media(

@@ -380,6 +380,25 @@ class Trie:
             else:
                 yield child
 
+    def new_leaves(self, seen: set[str]) -> Iterator[str]:
+        """Returns the ids of the leaves that are not in ``seen``, and adds all trees and leaves to it.
+
+        Asked for one version after another with the same set, it reads what differs between them.
+        """
+        waiting = [(self.tree, 0)]
+        while waiting:
+            tree, level = waiting.pop()
+            if tree in seen:
+                continue
+            check_level(level)
+            seen.add(tree)
+            for mode, oid in read_entries(self._objects, tree).values():
+                if mode == TREE_MODE:
+                    waiting.append((oid, level + 1))
+                elif oid not in seen:
+                    seen.add(oid)
+                    yield oid
+
     def leaf_blobs(self) -> Iterator[bytes]:
         """Returns the bytes of all leaves, in key order."""
         for oid in self.leaves():

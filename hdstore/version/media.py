@@ -27,11 +27,9 @@ def kept_media(frame: Frame) -> Iterator[str]:
 
 
 def media_of(objects: Objects, state: VersionState, seen: set[str]) -> set[str]:
-    """Returns the hashes of the kept media a version names in leaves that are not in ``seen``, and adds them to it."""
+    """Returns the hashes of the kept media a version names in leaves not in ``seen``, to which it adds trees and leaves."""
     found: set[str] = set()
-    for oid in state.trie.leaves():
-        if oid not in seen:
-            seen.add(oid)
-            for frame in decode_leaf(objects.read(oid, "blob")):
-                found.update(kept_media(frame))
+    for oid in state.trie.new_leaves(seen):
+        for frame in decode_leaf(objects.read(oid, "blob")):
+            found.update(kept_media(frame))
     return found

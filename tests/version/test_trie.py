@@ -178,3 +178,21 @@ def test_the_verifier_finds_no_fault_in_what_is_written(objects: Objects) -> Non
         commit = write_commit(writer, tree=root, parents=(), author=Author("A", "a@b"), time=0, message="x")
 
     assert list(VersionVerifier(objects).commit(commit)) == []
+
+
+@given(steps)
+def test_new_leaves_of_one_tree_after_another_are_each_told_once(
+    objects: Objects, steps: list[dict[int, int | None]]
+) -> None:
+    """Together they are all leaves; of a tree that was seen there are none."""
+    seen: set[str] = set()
+    told: list[str] = []
+    expected: set[str] = set()
+    tree: str | None = None
+    for step in steps:
+        changes = {frame(n, 0)[0]: None if size is None else frame(n, size)[1] for n, size in step.items()}
+        tree = write(objects, tree, changes)
+        told += Trie(objects, tree).new_leaves(seen)
+        expected.update(Trie(objects, tree).leaves())
+        assert list(Trie(objects, tree).new_leaves(seen)) == []
+    assert sorted(told) == sorted(expected)
