@@ -5,8 +5,8 @@ Python's mimetypes reads files of the system, so two machines would import one f
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import PurePath
 
 __all__ = ["HEAD", "UNKNOWN", "content_type_of"]
 
@@ -45,6 +45,10 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"#!AMR", "audio/amr"),
     (b"%PDF-", "application/pdf"),
 )
+
+_MAGIC_BY_BYTE: dict[int, list[tuple[bytes, str]]] = {}
+for _entry in _MAGIC:
+    _MAGIC_BY_BYTE.setdefault(_entry[0][0], []).append(_entry)
 
 _RIFF = {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo", b"WAVE": "audio/wav"}
 _AIFF = {b"AIFF": "audio/aiff", b"AIFC": "audio/aiff"}
@@ -182,11 +186,11 @@ def content_type_of(head: bytes, name: str) -> str:
 
 
 def _by_name(name: str) -> str:
-    return _EXTENSIONS.get(PurePath(name).suffix[1:].lower(), UNKNOWN)
+    return _EXTENSIONS.get(os.path.splitext(name)[1][1:].lower(), UNKNOWN)
 
 
 def _by_magic(head: bytes) -> str:
-    for magic, content_type in _MAGIC:
+    for magic, content_type in _MAGIC_BY_BYTE.get(head[0], ()) if head else ():
         if head.startswith(magic):
             return content_type
     kind = head[8:12]

@@ -96,7 +96,9 @@ def _read_small(path: Path | str) -> tuple[Stamp, bytes] | None:
         finally:
             os.close(descriptor)
     stamp = _stamp(before)
-    check_unchanged(path, stamp._replace(size=len(data)), _stamp(after))
+    check_unchanged(path, stamp, _stamp(after))
+    if len(data) != stamp.size:
+        check_unchanged(path, stamp._replace(size=len(data)), stamp)
     return stamp, data
 
 

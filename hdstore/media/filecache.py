@@ -6,7 +6,6 @@ not synced to the disk, so each row carries a seal: after a power cut a torn row
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sqlite3
@@ -72,9 +71,13 @@ class FileCache:
         for row in rows:
             path, stamp = asked[row[0]]
             if row[1] == _text(stamp) and row[3] == _seal(*row[:3]):
-                hash, content_type, width, height, warning = json.loads(row[2])
+                hash, content_type, width, height, warning = row[2].split("\n", 4)
                 info = MediaInfo(
-                    content_type=content_type, size=stamp.size, width=width, height=height, warning=warning
+                    content_type=content_type,
+                    size=stamp.size,
+                    width=int(width) if width else None,
+                    height=int(height) if height else None,
+                    warning=warning,
                 )
                 found[path] = Facts(hash, info)
         return found
@@ -108,7 +111,8 @@ def _text(stamp: Stamp) -> str:
 def _row(path: str, stamp: Stamp, facts: Facts) -> _Row:
     info = facts.info
     key, text = os.fsencode(path), _text(stamp)
-    found = json.dumps([facts.hash, info.content_type, info.width, info.height, info.warning])
+    size = f"{'' if info.width is None else info.width}\n{'' if info.height is None else info.height}"
+    found = f"{facts.hash}\n{info.content_type}\n{size}\n{info.warning}"
     return key, text, found, _seal(key, text, found)
 
 

@@ -11,6 +11,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,7 +53,7 @@ class _Finished(NamedTuple):
     """A whole file that waits for its flush and its name."""
 
     descriptor: int
-    path: Path
+    path: str
     hash: str
     size: int
 
@@ -71,7 +72,10 @@ class Keeper:
         self._settling = threading.RLock()
         self._finished: list[_Finished] = []
         self._bytes = 0
+        self._folders: set[Path] = set()
         self._unnamed: set[Path] = set()
+        self._new = f"{tmp}/media-{new_id(16)}"
+        self._numbers = count()
 
     def __enter__(self) -> Keeper:
         return self
@@ -174,7 +178,7 @@ class Keeper:
 
     @staticmethod
     def _fill(
-        path: Path, source: int, target: int, temporary: Path, link: bool, report: Callable[[int], None]
+        path: Path, source: int, target: int, temporary: str, link: bool, report: Callable[[int], None]
     ) -> str:
         """Shares, links or copies the bytes of a file and returns their hash."""
         os.lseek(source, 0, os.SEEK_SET)
@@ -187,12 +191,16 @@ class Keeper:
             return hash
         return _hash(path, source, report, target)
 
-    def _create(self) -> tuple[int, Path]:
-        self._tmp.mkdir(parents=True, exist_ok=True)
-        path = self._tmp / f"media-{new_id(16)}"
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666), path
+    def _create(self) -> tuple[int, str]:
+        path = f"{self._new}-{next(self._numbers)}"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            return os.open(path, flags, 0o666), path
+        except FileNotFoundError:
+            self._tmp.mkdir(parents=True)
+            return os.open(path, flags, 0o666), path
 
-    def _add(self, descriptor: int, path: Path, hash: str, size: int) -> None:
+    def _add(self, descriptor: int, path: str, hash: str, size: int) -> None:
         """Takes over a finished file, and flushes the batch that it makes full."""
         with self._lock:
             self._finished.append(_Finished(descriptor, path, hash, size))
@@ -228,17 +236,19 @@ class Keeper:
             self._drop(batch[named:])
 
     def _name(self, file: _Finished, mode: int) -> None:
-        target = self._media.path_of(file.hash)
-        _make_folder(target.parent)
-        file.path.replace(target)
+        folder = self._media.folder / file.hash[:2]
+        if folder not in self._folders:
+            _make_folder(folder)
+            self._folders.add(folder)
+        os.replace(file.path, f"{folder}/{file.hash}")
         # Not before: a part that can not be written could not be gone on with.
         os.fchmod(file.descriptor, mode)
-        self._unnamed.add(target.parent)
+        self._unnamed.add(folder)
 
     @staticmethod
     def _drop(batch: list[_Finished]) -> None:
         for file in batch:
-            if is_part(file.path.name):
+            if is_part(os.path.basename(file.path)):
                 os.close(file.descriptor)
             else:
                 _discard(file.descriptor, file.path)
@@ -254,8 +264,9 @@ def _make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def _discard(descriptor: int, path: Path) -> None:
-    path.unlink(missing_ok=True)
+def _discard(descriptor: int, path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
     os.close(descriptor)
 
 
@@ -288,9 +299,9 @@ def _check_expected(path: Path, expected: str | None, found: str) -> None:
         raise MediaError(f"{path} should have the hash {expected} but has {found}.")
 
 
-def _hard_link(path: Path, source: int, temporary: Path) -> bool:
+def _hard_link(path: Path, source: int, temporary: str) -> bool:
     """Puts a hard link to the file that is open as ``source`` in the place of ``temporary``, if it can."""
-    link = temporary.with_name(f"{temporary.name}-link")
+    link = f"{temporary}-link"
     try:
         os.link(os.path.realpath(path), link)
     except OSError:
@@ -298,9 +309,9 @@ def _hard_link(path: Path, source: int, temporary: Path) -> bool:
         return False
     # Between opening and linking the name may have been given to another file.
     if not os.path.samestat(os.stat(link), os.fstat(source)):
-        link.unlink()
+        os.unlink(link)
         return False
-    link.replace(temporary)
+    os.replace(link, temporary)
     return True
 
 

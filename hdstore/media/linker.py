@@ -230,6 +230,8 @@ class Linker:
 
     def _absolute(self, path: Path | str) -> str:
         place = os.path.join(self._base, path)
+        if place[:1] == "/" and "/." not in place and "//" not in place and place[-1] != "/":
+            return place
         # Only the file system knows what ".." means behind a symbolic link.
         return os.path.realpath(place) if ".." in place.split("/") else os.path.abspath(place)
 

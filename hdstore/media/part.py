@@ -20,7 +20,7 @@ __all__ = ["Part", "is_part", "open_part", "part_path", "remove_parts"]
 _PREFIX = "media-"
 _SUFFIX = ".part"
 
-Finish = Callable[[int, Path, str, int], None]
+Finish = Callable[[int, str, str, int], None]
 """Takes over a finished file: descriptor, path, hash, size."""
 
 Report = Callable[[int], None]
@@ -130,7 +130,7 @@ class Part:
                 f"What arrived as the medium {self.hash} has {self.offset} of {self.size} bytes and the hash {found}."
             )
         self._descriptor = None
-        self._finish(descriptor, self._path, self.hash, self.size)
+        self._finish(descriptor, str(self._path), self.hash, self.size)
 
     def drop(self) -> None:
         """Closes the part and removes what is here of it."""

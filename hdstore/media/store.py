@@ -43,6 +43,7 @@ class Media:
 
     def __init__(self, folder: Path, roots: Roots, tmp: Path, *, cache: Path | None = None) -> None:
         self.folder = folder
+        self._folder = str(folder)
         self.roots = roots
         self._tmp = tmp
         self.cache = FileCache((cache or folder.parent / "index") / "files")
@@ -96,7 +97,7 @@ class Media:
         if self.size_of(hash) != size:
             return False
         try:
-            os.utime(self.path_of(hash))
+            os.utime(self._place_of(hash))
         except OSError:
             # Not there, or another user's in a shared repository: a file of our own takes its place.
             return False
@@ -109,7 +110,7 @@ class Media:
     def size_of(self, hash: str) -> int | None:
         """Returns how many bytes of this hash are kept here, or None where none are."""
         try:
-            found = os.lstat(self.path_of(hash))
+            found = os.lstat(self._place_of(hash))
         except OSError:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
@@ -120,7 +121,11 @@ class Media:
         Raises:
             InvalidValueError: this is no BLAKE3 hash of 64 lower-case hexadecimal digits.
         """
-        return self.folder / _checked(hash)[:2] / hash
+        return Path(self._place_of(hash))
+
+    def _place_of(self, hash: str) -> str:
+        # As text: there may be a million of them, and to make a path takes longer than to look at the file.
+        return f"{self._folder}/{_checked(hash)[:2]}/{hash}"
 
     def verify(self, hash: str) -> bool:
         """Says whether the kept bytes are there and have the hash they are named by; reads them all."""
