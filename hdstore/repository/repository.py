@@ -38,8 +38,8 @@ from hdstore.store import CATALOG_REF, Layout, RefUpdate, check_layout, write_ca
 
 if TYPE_CHECKING:
     from hdstore.formats import ExportReport
-    from hdstore.repository.standing import RepositoryStatus
     from hdstore.repository.mediastatus import MediaStatus
+    from hdstore.repository.standing import RepositoryStatus
     from hdstore.sync import Remotes, SyncReport
     from hdstore.sync.bundles import BundleReport, CreatedBundle
     from hdstore.sync.mediaplace import Transferred

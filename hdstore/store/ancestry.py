@@ -39,7 +39,8 @@ class Ancestry:
     def merge_bases(self, a: str, *others: str) -> list[str]:
         """Returns all best common ancestors of two commits, in the order of time, then of id; none: an empty list.
 
-        Several ``others`` stand for a commit that merges them. Best are those that no other common ancestor was made from. The clocks are not trusted to end the search.
+        Several ``others`` stand for a commit that merges them. Best are those that no other common ancestor was made
+        from. The clocks are not trusted to end the search.
         """
         ours = self._with_ancestors((a,))
         common: list[str] = []

@@ -27,7 +27,7 @@ def kept_media(frame: Frame) -> Iterator[str]:
 
 
 def media_of(objects: Objects, state: VersionState, seen: set[str]) -> set[str]:
-    """Returns the hashes of the kept media a version names in leaves not in ``seen``, to which it adds trees and leaves."""
+    """Returns the hashes of the kept media a version names in leaves not in ``seen``, which trees and leaves join."""
     found: set[str] = set()
     for oid in state.trie.new_leaves(seen):
         for frame in decode_leaf(objects.read(oid, "blob")):
