@@ -16,7 +16,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hdstore.diff import Diff, FrameChange
+    from hdstore.diff import (
+        AnnotationChange,
+        Diff,
+        DiffSummary,
+        FrameChange,
+        FrameDetails,
+        GeometryChange,
+        ValueChange,
+    )
     from hdstore.errors import (
         AlreadyExistsError,
         AmbiguousNameError,
@@ -124,6 +132,7 @@ __all__ = [
     "AlreadyExistsError",
     "AmbiguousNameError",
     "Annotation",
+    "AnnotationChange",
     "Augmentation",
     "AugmentationSet",
     "Author",
@@ -143,6 +152,7 @@ __all__ = [
     "Dataset",
     "DatasetVersion",
     "Diff",
+    "DiffSummary",
     "DivergedError",
     "Edit",
     "EditConflictError",
@@ -151,9 +161,11 @@ __all__ = [
     "Finding",
     "Frame",
     "FrameChange",
+    "FrameDetails",
     "FrameGroup",
     "GcReport",
     "Geometry",
+    "GeometryChange",
     "HdstoreError",
     "ImportReport",
     "IndexReport",
@@ -207,6 +219,7 @@ __all__ = [
     "StoredView",
     "Transferred",
     "UntrustedError",
+    "ValueChange",
     "VersionStanding",
     "VersionState",
     "VersionStatus",
@@ -224,8 +237,13 @@ __all__ = [
 # Names are loaded when they are first used, so that ``hdstore --help`` and tab completion need not load the store.
 _HOMES = {
     "hdstore.diff": (
+        "AnnotationChange",
         "Diff",
+        "DiffSummary",
         "FrameChange",
+        "FrameDetails",
+        "GeometryChange",
+        "ValueChange",
     ),
     "hdstore.errors": (
         "AlreadyExistsError",
