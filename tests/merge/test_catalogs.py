@@ -590,3 +590,35 @@ def test_amending_follows_from_what_is_given(objects: Objects) -> None:
     commit = decode_commit(objects.read(amended, "commit"))
     assert (commit.parents, commit.author, commit.time, commit.message) == ((root,), AUTHOR, 7, "Mend")
     assert one_of(objects, amended).name == "b"
+
+
+def test_peers_in_a_ring_do_not_hand_two_values_round(objects: Objects) -> None:
+    """The name that is later depends on who merges what first: once all have the same work one of the two is taken."""
+    root = write(objects, None, {"": dataset()})
+    a = write(objects, root, {"": dataset(name="A")}, time=2)
+    b = write(objects, root, {"": dataset(name="B")}, time=4)
+    c = write(objects, a, {"": dataset(name="A", description="d")}, time=8)
+
+    names = []
+    for _ in range(6):
+        a = merge_catalogs(objects, a, b)
+        b = merge_catalogs(objects, b, c)
+        c = merge_catalogs(objects, c, a)
+        names.append("".join(one_of(objects, tip).name for tip in (a, b, c)))
+
+    assert names[0] == "BAB"
+    assert len(set(names[-1])) == 1
+    assert len(set(names[-4:])) == 1
+
+
+def test_what_deletions_had_seen_goes_with_them(objects: Objects) -> None:
+    """Two deletions have seen what either had; one that was taken back has seen nothing."""
+
+    def of(**fields: Any) -> DatasetDocument:
+        return dataset(versions={VERSION: VersionRecord(name="v", **fields)})
+
+    gone = of(deleted=True, last=(COMMITS[0],))
+    again = of(deleted=True, last=(COMMITS[1],))
+
+    assert one(objects, of(), gone, again) == of(deleted=True, last=COMMITS[:2])
+    assert one(objects, gone, again, of()) == one(objects, gone, of(), again) == of()
