@@ -13,6 +13,7 @@ __all__ = ["Place", "check_remote_name", "parse_place"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
 _SCP = re.compile(r"(?:([^@/:]+)@)?(\[[^\]/]+\]|[^/:@]+):(.+)", re.DOTALL)
 """``[user@]host:path``, as git and scp write it; a drive letter or a path with a colon behind a slash is none."""
 _SCHEMES = ("ssh", "https", "http", "git")
@@ -80,7 +81,7 @@ def parse_place(url: str) -> Place:
     scheme = _SCHEME.match(url)
     if scheme and url[scheme.end() :].startswith("//"):
         return _from_url(url, scheme[1].lower())
-    if url[: url.find("/") if "/" in url else None].find("::") >= 0:
+    if _HELPER.match(url):
         raise RemoteError(f"{url!r} would run a helper program, which hdstore does not do; say ssh or https.")
     scp = _SCP.fullmatch(url)
     if scp and not Path(url).exists():
