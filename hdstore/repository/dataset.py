@@ -188,36 +188,25 @@ class Dataset:
         if strategy not in ("merge", "overlay"):
             raise InvalidInputError(f"Parents are joined by 'merge' or 'overlay', not by {strategy!r}.")
         version_id = named_id(name)
-        merged = ""
+        merged = None
         if len(from_versions) > 1 and strategy == "merge":
-            merged = merge_parents(self._core, from_versions, version_id)
+            merged = VersionState(self._core.objects, merge_parents(self._core, from_versions, version_id))
         ref = draft_ref(self.id, version_id)
         with self._core.changing(f"Create version {name}", ref) as change:
             if any(draft.name == name for draft in self._handles(published=False)):
                 raise AlreadyExistsError(
                     f"Dataset {self.name!r} has a draft named {name!r} already; edit that or choose another name."
                 )
-            if merged:
+            if len(from_versions) > 1 and merged is None:
+                commit = self._write_overlaid(change.writer, from_versions, version_id, name, metadata)
+            elif from_versions:
                 commit = write_child(
                     self._core,
                     change.writer,
-                    VersionState(self._core.objects, merged),
+                    from_versions[0].state() if merged is None else merged,
                     version_id=version_id,
                     parents=tuple(parent.id for parent in from_versions),
                     message=f"Create version {name} from {', '.join(parent.name for parent in from_versions)}",
-                    metadata=metadata,
-                )
-            elif len(from_versions) > 1:
-                commit = self._write_overlaid(change.writer, from_versions, version_id, name, metadata)
-            elif from_versions:
-                parent = from_versions[0]
-                commit = write_child(
-                    self._core,
-                    change.writer,
-                    parent.state(),
-                    version_id=version_id,
-                    parents=(parent.id,),
-                    message=f"Create version {name} from {parent.name}",
                     metadata=metadata,
                 )
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -15,7 +15,7 @@ from hdstore.cli.registry import command
 from hdstore.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from hdstore.model import Changes, Commit, Conflict, ConflictSide
+    from hdstore.model import Changes, Commit, Conflict, ConflictSide, Frame
     from hdstore.repository import DatasetVersion, MergeReport
     from hdstore.repository.resolving import Choice
 
@@ -188,31 +188,35 @@ def resolve(
 
     What is ours is known where the merge was made, and where the authors tell the sides apart; else name the side.
     """
-    if (frame_id is None) != everything:
-        raise InvalidInputError("Say which frame's conflicts to resolve, or --all.")
     flags = ("--ours", ours, "--theirs", theirs, "--both", both, "--keep", keep)
     only_one(*flags, "--json", given, "--side", side)
-    if not any((ours, theirs, both, keep, given, side)):
+    choice = next(
+        (name.removeprefix("--") for name, on in zip(flags[::2], flags[1::2], strict=True) if on), None
+    )
+    if (frame_id is None) != everything:
+        raise InvalidInputError("Say which frame's conflicts to resolve, or --all.")
+    if not (choice or given or side):
         raise InvalidInputError("Say how: --ours, --theirs, --both, --keep, --side COMMIT or --json.")
+    if given and everything:
+        raise InvalidInputError("A frame made by hand resolves the conflicts of one frame; leave --all out.")
     with open_repository(context) as repository:
         version = repository.version(path)
-        choice: Choice | None = (
-            "ours" if ours else "theirs" if theirs else "both" if both else "keep" if keep else None
-        )
-        frame = None
-        if given is not None:
-            from hdstore.codec import frame_from_builtins
-
-            if everything:
-                raise InvalidInputError(
-                    "A frame made by hand resolves the conflicts of one frame; leave --all out."
-                )
-            frame = frame_from_builtins(read_json(given))
-        paths = None if only is None else _paths(version, frame_id, only)
         with writing(version):
-            changes = version.resolve(frame_id, choice=choice, frame=frame, side=side, paths=paths)
+            changes = version.resolve(
+                frame_id,
+                choice=cast("Choice | None", choice),
+                frame=None if given is None else _frame(given),
+                side=side,
+                paths=None if only is None else _paths(version, frame_id, only),
+            )
         left = len(version.conflicts())
         say(f"Resolved; {_counts(changes)}. {count(left, 'conflict') if left else 'No conflict'} left.")
+
+
+def _frame(given: str) -> Frame:
+    from hdstore.codec import frame_from_builtins
+
+    return frame_from_builtins(read_json(given))
 
 
 def _paths(version: DatasetVersion, frame_id: str | None, names: list[str]) -> list[tuple[str, ...]]:
