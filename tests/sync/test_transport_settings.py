@@ -45,6 +45,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "WAYLAND_DISPLAY",
         "SSH_ASKPASS_REQUIRE",
         "GIT_SSH_COMMAND",
+        "GIT_SSL_CAINFO",
     ):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "home"
