@@ -171,7 +171,11 @@ def base_of(repository: Repository, state: VersionState) -> VersionState:
     while True:
         parents = decode_commit(objects.read(state.commit, "commit")).parents
         states = [VersionState(objects, parent) for parent in parents]
-        own = next((one for one in states if one.document.id == version_id), None)
+        known = state.oid("version")
+        # Most saves leave the document as it is: it need not be read to know whose it is.
+        own = next(
+            (one for one in states if one.oid("version") == known or one.document.id == version_id), None
+        )
         if own is None:
             return states[0] if states else state
         # After merges several ways lead back to the one beginning: any will do.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -16,11 +17,13 @@ from hdstore.diff import (
     AnnotationChange,
     FrameDetails,
     ValueChange,
+    change_to_builtins,
     compare_annotations,
     compare_frames,
     compare_schemas,
     detail,
     dotted,
+    frame_change,
     value_changes,
 )
 from hdstore.model import (
@@ -262,3 +265,30 @@ def test_a_schema_says_what_became_of_its_labels() -> None:
         "schema.mask_labels.00.1.labels": (("cat",), ("puma",)),
         "schema.mask_labels.00.order": (["1", "2"], ["2", "1"]),
     }
+
+
+@given(frames, frames)
+def test_json_of_a_change_has_one_shape(before: Frame, after: Frame) -> None:
+    """Whatever changed, the keys are those that are documented, and JSON holds all of it."""
+    for pair in ((before, after), (before, None), (None, after)):
+        change = frame_change(*pair)
+        assert change is not None
+        plain = json.loads(json.dumps(change_to_builtins(change), allow_nan=False))
+        assert plain["status"] == change.status
+        if change.status != "changed":
+            assert plain.keys() == {"id", "status", "frame"}
+            assert same_value(frame_from_builtins(plain["frame"]), pair[0] or pair[1])
+            continue
+        assert plain.keys() == {"id", "status", "annotations", "fields", "values"}
+        assert plain["annotations"].keys() == {"added", "removed", "changed"}
+        for value in plain["values"]:
+            assert {"path"} < value.keys() <= {"path", "before", "after"}
+        for changed in plain["annotations"]["changed"]:
+            names = {"id", "geometry", "labels", "confidence", "object_id", "sources", "metadata"}
+            assert {"id"} < changed.keys() <= names
+            for name in changed.keys() - {"id", "geometry", "metadata"}:
+                assert changed[name].keys() == {"before", "after"}
+            if "geometry" in changed:
+                assert changed["geometry"].keys() == {
+                    *("kind_before", "kind_after", "distance", "iou", "before", "after")
+                }
