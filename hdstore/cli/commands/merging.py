@@ -188,15 +188,9 @@ def resolve(
 
     What is ours is known where the merge was made, and where the authors tell the sides apart; else name the side.
     """
-    flags = ("--ours", ours, "--theirs", theirs, "--both", both, "--keep", keep)
-    only_one(*flags, "--json", given, "--side", side)
-    choice = next(
-        (name.removeprefix("--") for name, on in zip(flags[::2], flags[1::2], strict=True) if on), None
-    )
+    choice = _choice({"ours": ours, "theirs": theirs, "both": both, "keep": keep}, given, side)
     if (frame_id is None) != everything:
         raise InvalidInputError("Say which frame's conflicts to resolve, or --all.")
-    if not (choice or given or side):
-        raise InvalidInputError("Say how: --ours, --theirs, --both, --keep, --side COMMIT or --json.")
     if given and everything:
         raise InvalidInputError("A frame made by hand resolves the conflicts of one frame; leave --all out.")
     with open_repository(context) as repository:
@@ -204,13 +198,23 @@ def resolve(
         with writing(version):
             changes = version.resolve(
                 frame_id,
-                choice=cast("Choice | None", choice),
+                choice=choice,
                 frame=None if given is None else _frame(given),
                 side=side,
                 paths=None if only is None else _paths(version, frame_id, only),
             )
         left = len(version.conflicts())
         say(f"Resolved; {_counts(changes)}. {count(left, 'conflict') if left else 'No conflict'} left.")
+
+
+def _choice(flags: dict[str, bool], given: str | None, side: str | None) -> Choice | None:
+    """Returns what the flags choose; None where a frame or a side is given instead."""
+    named = [word for name, on in flags.items() for word in (f"--{name}", on)]
+    only_one(*named, "--json", given, "--side", side)
+    chosen = [name for name, on in flags.items() if on]
+    if not (chosen or given or side):
+        raise InvalidInputError("Say how: --ours, --theirs, --both, --keep, --side COMMIT or --json.")
+    return cast("Choice", chosen[0]) if chosen else None
 
 
 def _frame(given: str) -> Frame:
