@@ -293,13 +293,20 @@ class _Collection:
                     files.remove(Path(entry.path))
 
     def _remove_unfinished(self) -> None:
-        """Removes packs that never got their index, after a day."""
+        """Removes packs that never got their index, and what killed exchanges left beside them, after a day."""
         oldest = time.time() - _LITTER_AGE
         with files.storage_errors(f"remove packs from {self._packs}"):
             for pack in self._packs.glob("*.pack"):
                 state = files.look(pack)
                 if not pack.with_suffix(".idx").exists() and state is not None and state.st_mtime < oldest:
                     files.remove(pack)
+            # Git and libgit2 call so what they have not received to its end.
+            for left in (*self._packs.glob("tmp_*"), *self._packs.glob("pack_git2_*")):
+                if (state := files.look(left)) is not None and state.st_mtime < oldest:
+                    files.remove(left)
+            for folder in self._folder.glob("tmp_objdir-*"):
+                if (state := files.look(folder)) is not None and state.st_mtime < oldest:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _has(index: PackIndex | None, oid: str) -> bool:

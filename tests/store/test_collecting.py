@@ -307,6 +307,22 @@ def test_litter_is_removed_after_a_day(layout: Layout, objects: Objects) -> None
     assert packs_of(layout) == []
 
 
+def test_what_killed_exchanges_left_is_removed_after_a_day(layout: Layout) -> None:
+    """Packs that git or libgit2 had not received to their end, and the folder in which git puts a push aside."""
+    pack = layout.objects / "pack"
+    left = [pack / "tmp_pack_A1b2C3", pack / "tmp_idx_x", pack / "pack_git2_a1b2c3"]
+    young = pack / "tmp_pack_young"
+    folder = layout.objects / "tmp_objdir-incoming-A1b2C3"
+    folder.mkdir()
+    for path in (*left, young, folder / "x"):
+        path.write_bytes(b"x")
+    for path in (*left, folder):
+        os.utime(path, (1, 1))
+    gc_objects(layout.hds, grace=0)
+    assert [*pack.iterdir()] == [young]
+    assert not folder.exists()
+
+
 def test_an_empty_repository_is_collected(layout: Layout) -> None:
     """Without refs and objects there is nothing to do."""
     done = gc_objects(layout.hds, grace=0)

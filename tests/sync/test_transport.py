@@ -204,6 +204,7 @@ def test_a_cancelled_exchange_moves_nothing(way: Way, hub: Layout, ours: Layout)
     whole(hub, ours)
 
 
+@pytest.mark.slow
 def test_an_exchange_is_cancelled_in_the_middle(way: Way, hub: Layout, ours: Layout) -> None:
     """The connection stands still and says nothing: a user can stop nevertheless, and no ref has moved."""
     if way.server is None:

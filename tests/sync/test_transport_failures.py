@@ -48,6 +48,7 @@ def remote_only(way: Way) -> int:
     return way.server.port
 
 
+@pytest.mark.slow
 def test_a_connection_that_breaks_once_is_made_again(way: Way, hub: Layout, ours: Layout) -> None:
     """In the middle of a fetch and of a push: after a pause the rest is done, as if nothing had been."""
     with Wire(remote_only(way)) as wire:
@@ -67,6 +68,7 @@ def test_a_connection_that_breaks_once_is_made_again(way: Way, hub: Layout, ours
     whole(hub, ours)
 
 
+@pytest.mark.slow
 def test_a_connection_that_always_breaks_is_given_up(way: Way, hub: Layout, ours: Layout) -> None:
     """After some tries the error says that it broke; nothing has moved, and later the same call completes."""
     with Wire(remote_only(way)) as wire:
