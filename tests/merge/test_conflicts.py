@@ -163,6 +163,17 @@ def test_trees_merge_as_sets(
     assert write(objects, wanted) == [merged]
 
 
+def test_what_any_of_several_bases_had_is_resolved(objects: Watched) -> None:
+    """With two merge bases a side that is as one of them has still resolved what the other base had."""
+    one, other = {"a": (conflict("a", "k", 1),)}, {"a": (conflict("a", "l", 1),)}
+    first, second = write(objects, one, other)
+    with objects.pack() as writer:
+        for bases in ([None, second], [second, None]):
+            assert merge_conflict_trees(objects, writer, bases, None, second, {}) is None
+        assert merge_conflict_trees(objects, writer, [first, second], first, second, {}) is None
+        assert merge_conflict_trees(objects, writer, [first, None], first, second, {}) == second
+
+
 def test_what_is_equal_is_not_read(objects: Watched) -> None:
     """Only folders and blobs that differ on both sides are read: a few conflicts among many cost little."""
     many = {f"frame {i}": (conflict(f"frame {i}", "k", 1),) for i in range(2000)}
