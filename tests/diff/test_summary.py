@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import hdstore
 from hdstore import Annotation, Box, Dataset, SingleFrame, replace
-from hdstore.codec import decode_frame, encode_frame
+from hdstore.codec import decode_frame, encode_frame, same_value
 from hdstore.diff import LabelDelta, iter_changes, summary
 from hdstore.model import Frame
 
@@ -57,6 +57,13 @@ def test_counts_are_those_of_going_through_both(
         or one[key].sources != two[key].sources
         for key in both
     )
+    for name, count in {
+        "geometry": found.moved,
+        "confidence": found.confidence,
+        "metadata": found.metadata,
+    }.items():
+        differing = [key for key in both if not same_value(getattr(one[key], name), getattr(two[key], name))]
+        assert count == len(differing), name
     assert found.relabelled == sum(one[key].labels != two[key].labels for key in both)
     counts = [version.stats().labels for version in (old, new)]
     for name in counts[0].keys() | counts[1].keys() | found.labels.keys():
@@ -76,13 +83,15 @@ def test_an_annotation_counts_for_each_way_it_changed(dataset: Dataset) -> None:
     old, new = dataset.create_version("old"), dataset.create_version("new")
     first = Annotation(id="a", labels=("cat", "wet"), geometry=Box(x=0, y=0, w=1, h=1))
     second = replace(first, labels=("wet", "dog"), geometry=Box(x=1, y=0, w=1, h=1), object_id="1")
-    old.add_frames([SingleFrame(id="f", annotations=(first,))])
-    new.add_frames([SingleFrame(id="f", annotations=(second,), timestamp=3)])
+    unsure = Annotation(id="b", labels=("cat",), confidence=0.5)
+    sure = replace(unsure, confidence=0.75)
+    old.add_frames([SingleFrame(id="f", annotations=(first, unsure))])
+    new.add_frames([SingleFrame(id="f", annotations=(second, sure), timestamp=3)])
     steps: list[int] = []
     found = summary(old.state(), new.state(), progress=lambda what, done, total: steps.append(done))
 
-    assert (found.annotations_changed, found.moved, found.relabelled, found.other) == (1, 1, 1, 1)
-    assert (found.confidence, found.metadata) == (0, 0)
+    assert (found.annotations_changed, found.moved, found.relabelled, found.other) == (2, 1, 1, 1)
+    assert (found.confidence, found.metadata) == (1, 0)
     assert found.labels == {"cat": LabelDelta(0, 1), "dog": LabelDelta(1, 0)}
     assert found.fields == {"timestamp": 1}
     assert steps == [0]
