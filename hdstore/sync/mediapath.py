@@ -15,10 +15,13 @@ from hdstore.sync.urls import Place
 
 __all__ = ["PathPlace", "path_place"]
 
-_THREADS = 4
-"""Hashing runs without Python's lock, and sticks and network drives are mostly waited for."""
+_THREADS = 3
+"""Sticks and network drives are mostly waited for, and large files are hashed without Python's lock."""
 
-_AHEAD = 4 * _THREADS
+_AHEAD = 2 * _THREADS
+_GROUP_FILES = 64
+_GROUP_BYTES = 4 << 20
+"""What a thread copies before it takes the next."""
 _TICK = 0.1
 """Seconds between two looks at whether the caller wants to stop."""
 
@@ -95,13 +98,30 @@ class _Copying:
     def _copy_all(self, keeper: Keeper, pool: ThreadPoolExecutor, hashes: Iterable[str]) -> None:
         waiting: set[Future[None]] = set()
         try:
-            for hash in dict.fromkeys(hashes) if isinstance(hashes, Sequence) else hashes:
-                waiting.add(pool.submit(self._copy, keeper, hash))
+            for several in self._groups(dict.fromkeys(hashes) if isinstance(hashes, Sequence) else hashes):
+                waiting.add(pool.submit(self._copy_some, keeper, several))
                 self._settle(waiting, _AHEAD)
             self._settle(waiting, 0)
         finally:
             for job in waiting:
                 job.cancel()
+
+    def _groups(self, hashes: Iterable[str]) -> Iterator[list[tuple[str, int]]]:
+        """Yields media with their sizes, as many as are worth a thread's while."""
+        group: list[tuple[str, int]] = []
+        total = 0
+        for hash in hashes:
+            size = self._source.size_of(hash)
+            if size is None:
+                self._missing.append(hash)
+                continue
+            group.append((hash, size))
+            total += size
+            if len(group) >= _GROUP_FILES or total >= _GROUP_BYTES:
+                yield group
+                group, total = [], 0
+        if group:
+            yield group
 
     def _settle(self, waiting: set[Future[None]], most: int) -> None:
         """Waits until at most so many files are on their way; what went wrong with one is raised."""
@@ -116,14 +136,13 @@ class _Copying:
         if self._progress is not None:
             self._progress(self._what, self._done, self._total)
 
-    def _copy(self, keeper: Keeper, hash: str) -> None:
-        """Copies one medium; runs in several threads."""
+    def _copy_some(self, keeper: Keeper, several: list[tuple[str, int]]) -> None:
+        """Copies some media; runs in several threads."""
+        for hash, size in several:
+            self._copy(keeper, hash, size)
+
+    def _copy(self, keeper: Keeper, hash: str, size: int) -> None:
         path = self._source.path_of(hash)
-        size = self._source.size_of(hash)
-        if size is None:
-            with self._lock:
-                self._missing.append(hash)
-            return
         if self._target.renew(hash, size=size):
             self._count(size)
             return
