@@ -74,6 +74,20 @@ def merge_two(repository: Repository, say: Say) -> None:
     tell(say, plates(repository).create_version("child", parents=["first", "second"]))
 
 
+def join(repository: Repository, say: Say) -> None:
+    """Merges another draft, resolves a conflict, and takes the merge back."""
+    draft, other = plates(repository).current(), plates(repository).version("side")
+    for number, version in enumerate((draft, other)):
+        version.add_frames([SingleFrame(id="clash", blob=str(number)), SingleFrame(id=f"only {number}")])
+    tell(say, draft)
+    assert draft.merge(other).conflicts == 1
+    tell(say, draft)
+    draft.resolve("clash", choice="theirs")
+    tell(say, draft)
+    draft.restore("before the merge")
+    tell(say, draft)
+
+
 def rename(repository: Repository, say: Say) -> None:
     plates(repository).rename("plaques")
     say("name plaques")
@@ -123,7 +137,7 @@ def view_of_current() -> hdstore.View:
 
 
 ALONE: tuple[Script, ...] = (
-    add, edit, snapshot, publish, create_dataset, create_child, merge_two, rename, delete, gc, add_remote, store_views,
+    add, edit, snapshot, publish, create_dataset, create_child, merge_two, join, rename, delete, gc, add_remote, store_views,
 )  # fmt: skip
 
 
@@ -162,6 +176,8 @@ def works_at_once(repository: Repository) -> None:
     drafts = dataset.versions(published=False) or [dataset.create_version("new", parents=["first"])]
     draft = next((version for version in drafts if version.name == "Current"), drafts[0])
     draft.apply(hdstore.PutFrame(frame=SingleFrame(id="after")))
+    if draft.conflicts():
+        draft.resolve(choice="keep")
     draft.snapshot(name="after")
     assert time.monotonic() - begun < AT_ONCE
 
