@@ -88,22 +88,30 @@ class _Reader:
         asked += [(preview.uri, preview.hash, preview.size)] if preview else []
         reasons = []
         for uri, hash, size in asked:
-            try:
-                path = self._path(uri, hash, size)
-                if path is not None:
+            path, reason = self._find(uri, hash, size)
+            if path is not None:
+                try:
                     data, found = _embedded(path)
+                except MediaError as error:
+                    reason = str(error).replace(str(path), path.name)
+                else:
                     return Picture(data=data, width=width or found[0], height=height or found[1])
-                reasons.append(_why_not(uri))
-            except (InvalidValueError, MediaError, RemoteError, UntrustedError) as error:
-                reasons.append(str(error))
+            reasons.append(reason)
         return Picture(reason=reasons[0], width=width, height=height)
 
-    def _path(self, uri: str, hash: str, size: int | None) -> Path | None:
+    def _find(self, uri: str, hash: str, size: int | None) -> tuple[Path | None, str]:
+        """Returns where a medium lies, or why it does not: in words that name no folder of this machine."""
         try:
-            return self._media.local_path(uri, hash=hash, size=size, fetch=self._fetch)
+            return self._media.local_path(uri, hash=hash, size=size, fetch=self._fetch), _why_not(uri)
+        except UntrustedError:
+            return None, "this machine does not allow its place."
+        except InvalidValueError:
+            return None, "its URI can not be read."
         except (MediaError, RemoteError):
-            self._fetch = self._fetch and not uri.startswith("media:")
-            raise
+            if not uri.startswith("media:"):
+                return None, "it was changed since it was linked."
+            self._fetch = False
+            return None, "it is kept elsewhere and could not be fetched."
 
 
 def _why_not(uri: str) -> str:
