@@ -137,7 +137,8 @@ def view_of_current() -> hdstore.View:
 
 
 ALONE: tuple[Script, ...] = (
-    add, edit, snapshot, publish, create_dataset, create_child, merge_two, join, rename, delete, gc, add_remote, store_views,
+    add, edit, snapshot, publish, create_dataset, create_child, merge_two, join, rename, delete, gc, add_remote,
+    store_views,
 )  # fmt: skip
 
 
