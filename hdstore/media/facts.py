@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hdstore.errors import MediaError
 from hdstore.ids import content_hash, hash_stream
-from hdstore.media.files import media_errors, open_regular
+from hdstore.media.files import media_errors, open_regular, unreadable
 from hdstore.media.probe import MediaInfo, probe_stream
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def examine(path: Path | str, *, keeper: Keeper | None = None) -> tuple[Stamp, F
 
 def _read_small(path: Path | str) -> tuple[Stamp, bytes] | None:
     """Returns all bytes of a small file, or None for a large one or what is no file; the quick way for many."""
-    with media_errors(path):
+    try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             before = os.fstat(descriptor)
@@ -95,6 +95,8 @@ def _read_small(path: Path | str) -> tuple[Stamp, bytes] | None:
             after = os.fstat(descriptor)
         finally:
             os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
     stamp = _stamp(before)
     check_unchanged(path, stamp, _stamp(after))
     if len(data) != stamp.size:

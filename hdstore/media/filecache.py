@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TypeVar
+from zlib import crc32
 
-from hdstore.ids import content_hash
 from hdstore.media.facts import Facts, Stamp
 from hdstore.media.probe import MediaInfo
 
@@ -118,7 +118,8 @@ def _row(path: str, stamp: Stamp, facts: Facts) -> _Row:
 
 def _seal(key: bytes, stamp: str, facts: str) -> str:
     # No path holds a NUL, and no stamp: the parts can not run into one another.
-    return content_hash(key + f"\0{stamp}\0{facts}".encode())[:16]
+    text = f"\0{stamp}\0{facts}"
+    return f"{crc32(key + text.encode()):08x}"
 
 
 class _Rows:
@@ -130,10 +131,13 @@ class _Rows:
         self._process = 0
         self._inherited: list[sqlite3.Connection] = []
         self._is_refused = False
+        self._is_empty = False
 
     def find(self, keys: Sequence[bytes]) -> list[_Row]:
         def select(connection: sqlite3.Connection) -> list[_Row]:
             rows: list[_Row] = []
+            if self._is_empty:
+                return rows
             for begin in range(0, len(keys), _BATCH):
                 some = keys[begin : begin + _BATCH]
                 marks = ",".join("?" * len(some))
@@ -145,6 +149,7 @@ class _Rows:
 
     def write(self, rows: Collection[_Row]) -> None:
         def insert(connection: sqlite3.Connection) -> None:
+            self._is_empty = False
             with connection:
                 connection.execute("begin immediate")
                 connection.executemany(f"insert or replace into {_TABLE} values (?, ?, ?, ?)", rows)
@@ -173,6 +178,8 @@ class _Rows:
                 f"create table if not exists {_TABLE}"
                 " (path blob primary key, stamp text, facts text, seal text) without rowid"
             )
+            # A first import asks for each of a million files.
+            self._is_empty = self._connection.execute(f"select 1 from {_TABLE} limit 1").fetchone() is None
         return self._connection
 
     def _attempt(self, work: Callable[[sqlite3.Connection], _T]) -> _T | None:

@@ -28,6 +28,7 @@ __all__ = [
     "sync_system",
     "syncs_systems",
     "temporary_file",
+    "unreadable",
     "write_all",
 ]
 
@@ -57,9 +58,12 @@ def media_errors(path: Path | str) -> Iterator[None]:
     except HdstoreError:
         raise
     except (OSError, ValueError) as error:
-        # ValueError: a NUL or a lone surrogate in the name.
-        reason = getattr(error, "strerror", None) or error
-        raise MediaError(f"{path} can not be read: {reason}.") from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path | str, error: OSError | ValueError) -> MediaError:
+    """Returns the error for a file that can not be read; ValueError is for a NUL or a lone surrogate in its name."""
+    return MediaError(f"{path} can not be read: {getattr(error, 'strerror', None) or error}.")
 
 
 @contextlib.contextmanager

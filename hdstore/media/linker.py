@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from hdstore.errors import InvalidValueError, MediaError
 from hdstore.media.facts import Facts, Stamp, examine, stamp_of
-from hdstore.media.files import media_errors
-from hdstore.model import Source
+from hdstore.media.files import unreadable
+from hdstore.model import Source, replace
 
 if TYPE_CHECKING:
     from hdstore.media.keeper import Keeper
@@ -217,16 +217,16 @@ class Linker:
         if info.warning:
             self.warnings.append(info.warning)
         uri = f"media:{facts.hash}" if self._policy == "store" else self._linked(place, is_link)
-        values: dict[str, Any] = {
-            "content_type": info.content_type,
-            "hash": facts.hash,
-            "height": info.height,
-            "id": id,
-            "size": info.size,
-            "uri": uri,
-            "width": info.width,
-        }
-        return Source(**{**values, **fields})
+        source = Source(
+            content_type=info.content_type,
+            hash=facts.hash,
+            height=info.height,
+            id=id,
+            size=info.size,
+            uri=uri,
+            width=info.width,
+        )
+        return replace(source, **fields) if fields else source
 
     def _absolute(self, path: Path | str) -> str:
         place = os.path.join(self._base, path)
@@ -261,8 +261,10 @@ class Linker:
 
 def _look(place: str) -> _Found:
     """Returns what a file is now, or raises MediaError."""
-    with media_errors(place):
+    try:
         status = os.lstat(place)
+    except (OSError, ValueError) as error:
+        raise unreadable(place, error) from error
     if not stat.S_ISLNK(status.st_mode):
         return _Found(stamp_of(place, status), False)
     return _Found(stamp_of(place), True)
