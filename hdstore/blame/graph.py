@@ -126,15 +126,20 @@ class Graph:
         begins[:1] = True
         return np.flatnonzero(begins)
 
+    @cached_property
+    def is_regular(self) -> bool:
+        """Whether no commit is older than one it was made from."""
+        times, has = self.times, self.first >= 0
+        commits, parents = self.others[:, 0], self.others[:, 1]
+        return bool(np.all(times[self.first[has]] <= times[has]) and np.all(times[parents] <= times[commits]))
+
     def orders(self, tip: int) -> NDArray[np.int64]:
         """Returns the times by which the commits that led to ``tip`` are sorted: no commit's is before a parent's.
 
         Where clocks went wrong the parent's is taken back to that of what was made from it.
         """
         times = self.times
-        regular = bool(np.all(times[self.first[self.first >= 0]] <= times[self.first >= 0]))
-        commits, parents = self.others[:, 0], self.others[:, 1]
-        if regular and bool(np.all(times[parents] <= times[commits])):
+        if self.is_regular:
             return times
         taken = times.copy()
         reached = np.zeros(len(self), np.bool_)

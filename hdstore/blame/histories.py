@@ -101,12 +101,13 @@ class Histories:
         graph = line.graph
         known: dict[int, Credits] = {}
         found = self._kept.load_credits(key)
-        if found is not None:
+        # Where clocks went wrong, which of two sides of a merge was last depends on what came after.
+        if found is not None and graph.is_regular:
             commit, rows = found
             at = graph.position(bytes.fromhex(commit))
             credits = _credits_of(rows, graph)
             value = None if at is None else line.value(line.mark(at))
-            if at is not None and value is not None and credits.keys() == {*questions(value)}:
+            if at is not None and value is not None and credits.keys() == _all_of(value):
                 known[line.mark(at)] = credits
         credits, looked = trace(line, known)
         if looked >= _DEAR:
@@ -121,13 +122,13 @@ class Histories:
         key, tip = frame_key(frame_id), bytes.fromhex(commit)
         with self._objects.bulk() as reader:
             trees = Trees(reader)
-            leaves = Leaves(trees)
+            leaves = Leaves(trees, frame_id)
             with self._guard:
                 graph = self._graph_with(trees, tip, progress)
                 region = self._region_of(leaves, graph, tip, bits_of(key), progress)
             position = graph.position(tip)
             assert position is not None, "the graph was extended to it"
-            yield Line(graph, position, region.changes(key), leaves, frame_id)
+            yield Line(graph, position, region.changes(key), leaves)
 
     def _graph_with(self, trees: Trees, tip: bytes, progress: Progress | None) -> Graph:
         """Returns a graph that knows a commit; keeps it where much was new."""
@@ -203,15 +204,18 @@ def _removed(line: Line, value: Parts) -> dict[str, tuple[Annotation, int]]:
     return found
 
 
+def _all_of(value: Parts) -> set[Question]:
+    return {(name, path) for name, paths in questions(value).items() for path in paths}
+
+
 def _credits_of(rows: list[Any], graph: Graph) -> Credits:
-    """Returns credits as they were kept, none of them where one names what is not known."""
-    credits: Credits = {}
-    for name, path, commit in rows:
-        position = graph.position(bytes.fromhex(commit))
-        if position is None:
-            return {}
-        credits[name, tuple(path)] = position
-    return credits
+    """Returns credits as they were kept, but for those that name a commit which is not known."""
+    try:
+        positions = {commit: graph.position(bytes.fromhex(commit)) for commit in {row[2] for row in rows}}
+        found = {(name, tuple(path)): positions[commit] for name, path, commit in rows}
+    except (ValueError, TypeError, LookupError):
+        return {}
+    return {question: at for question, at in found.items() if at is not None}
 
 
 class _Told:

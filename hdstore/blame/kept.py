@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdstore.blame.graph import COLUMNS, Graph
-from hdstore.blame.region import Region
+from hdstore.blame.region import REGION_COLUMNS, Region
 from hdstore.errors import DamagedError, StorageError
 from hdstore.index.arrays import ArrayFile, write_arrays
 from hdstore.store import Lock, files
@@ -29,6 +30,7 @@ __all__ = ["KeptHistory"]
 _log = logging.getLogger(__name__)
 
 _FORMAT = 1
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _KEPT = 1024
 _SPARED = _KEPT // 8
 """Files that go at once when there are too many, those asked for longest ago."""
@@ -54,17 +56,13 @@ class KeptHistory:
     def load_graph(self) -> Graph | None:
         """Returns the commits that are known, None where none are."""
         file = self._open("graph")
-        if file is None:
+        found = None if file is None else _columns(file, COLUMNS)
+        if found is None:
             return None
-        columns = {}
-        for name, (kind, width) in COLUMNS.items():
-            columns[name] = _column(file, name, kind, width)
-        graph = Graph(**columns)
-        places = len(graph.places)
-        rows = {len(graph.first), len(graph.times), len(graph.levels)}
-        if rows != {len(graph)} or {len(graph.spans), len(graph.kinds), len(graph.entries)} != {places}:
-            raise DamagedError(f"The index file {file.path} is damaged: its columns differ in length.")
-        return graph
+        graph = Graph(**found)
+        commits = {len(graph.first), len(graph.times), len(graph.levels)}
+        places = {len(graph.spans), len(graph.kinds), len(graph.entries)}
+        return graph if commits == {len(graph)} and places == {len(graph.places)} else None
 
     def save_graph(self, graph: Graph) -> bool:
         """Keeps the commits; returns whether it could."""
@@ -82,13 +80,10 @@ class KeptHistory:
             return None
         if file.header.get("digest") != graph.digest(count):
             return None
-        return Region(
-            bits=bits,
-            count=count,
-            commits=_column(file, "commits", "<i4", 0),
-            keys=_column(file, "keys", "|u1", 32),
-            leaves=_column(file, "leaves", "|u1", 20),
-        )
+        found = _columns(file, REGION_COLUMNS)
+        if found is None or len({*map(len, found.values())}) != 1:
+            return None
+        return Region(bits=bits, count=count, **found)
 
     def save_region(self, region: Region, graph: Graph) -> None:
         """Keeps the changes of a region; ``graph`` holds its commits."""
@@ -103,7 +98,9 @@ class KeptHistory:
         if file is None:
             return None
         commit, found = file.header.get("commit"), file.header.get("credits")
-        return (commit, found) if isinstance(commit, str) and isinstance(found, list) else None
+        if not isinstance(commit, str) or not _COMMIT.fullmatch(commit) or not isinstance(found, list):
+            return None
+        return commit, found
 
     def save_credits(self, key: bytes, commit: str, found: list[Any]) -> None:
         """Keeps what was found at a commit for the frame of this key."""
@@ -186,8 +183,13 @@ def _region_name(bits: str) -> str:
     return f"frame-{int(bits, 2):0{len(bits) // 4}x}"
 
 
-def _column(file: ArrayFile, name: str, kind: str, width: int) -> NDArray[Any]:
-    found = file.array(name)
-    if found.dtype != np.dtype(kind) or found.ndim != 1 + bool(width) or (width and found.shape[1] != width):
-        raise DamagedError(f"The index file {file.path} is damaged: its {name} is of another shape.")
+def _columns(file: ArrayFile, wanted: Mapping[str, tuple[str, int]]) -> dict[str, NDArray[Any]] | None:
+    """Returns columns by name, None where one is missing or of another shape."""
+    found = {}
+    for name, (kind, width) in wanted.items():
+        if not file.has(name):
+            return None
+        array = found[name] = file.array(name)
+        if array.dtype != np.dtype(kind) or array.shape[1:] != ((width,) if width else ()):
+            return None
     return found

@@ -13,7 +13,6 @@ import numpy as np
 from hdstore.blame.graph import Graph, Order
 from hdstore.blame.parts import Parts
 from hdstore.blame.region import Leaves
-from hdstore.errors import DamagedError
 
 __all__ = ["Line"]
 
@@ -27,13 +26,10 @@ class Line:
     Between two marks nothing happens to the frame, so every commit has the value of the mark at or before it.
     """
 
-    def __init__(
-        self, graph: Graph, tip: int, changes: dict[int, bytes], leaves: Leaves, frame_id: str
-    ) -> None:
+    def __init__(self, graph: Graph, tip: int, changes: dict[int, bytes], leaves: Leaves) -> None:
         self.graph = graph
         self._changes = changes
         self._leaves = leaves
-        self._frame_id = frame_id
         self._marks: list[int] = np.union1d(graph.starts, np.array([*changes], np.int64)).tolist()
         self._found: dict[int, bytes] = {}
         self._values: OrderedDict[bytes, Parts] = OrderedDict()
@@ -71,12 +67,7 @@ class Line:
             return None
         found = self._values.get(leaf)
         if found is None:
-            raw = self._leaves.find(leaf, self._frame_id)
-            if raw is None:
-                raise DamagedError(
-                    f"The leaf {leaf.hex()} does not hold the frame {self._frame_id!r} any more."
-                )
-            found = self._values[leaf] = Parts(raw)
+            found = self._values[leaf] = Parts(self._leaves.find(leaf))
             if len(self._values) > _KEPT:
                 self._values.popitem(last=False)
         else:

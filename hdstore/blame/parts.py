@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from hdstore.blame.values import Path
-from hdstore.codec import canonical_bytes, decode_frame
+from hdstore.codec import annotations_of, canonical_bytes, decode_frame
 from hdstore.diff import ABSENT
 from hdstore.model import Annotation, Frame, FrameGroup
 
@@ -41,10 +41,14 @@ class Parts:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        self.frame = decode_frame(raw)
-        self._bytes: dict[str | None, bytes] = {None: raw}
+        self._bytes = annotations_of(raw)
         self._fields: dict[str | None, dict[Path, Any]] = {}
         self._encoded: dict[tuple[str | None, Path], bytes] = {}
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The frame."""
+        return decode_frame(self.raw)
 
     @cached_property
     def annotations(self) -> dict[str, Annotation]:
@@ -53,14 +57,11 @@ class Parts:
 
     def holds(self, name: str | None) -> bool:
         """Says whether there is such an annotation; the frame is there."""
-        return name is None or name in self.annotations
+        return name is None or name in self._bytes
 
     def whole(self, name: str | None) -> bytes | None:
         """Returns the bytes of an annotation or of the frame, None where there is none."""
-        found = self._bytes.get(name)
-        if found is None and name is not None and name in self.annotations:
-            found = self._bytes[name] = canonical_bytes(self.annotations[name])
-        return found
+        return self.raw if name is None else self._bytes.get(name)
 
     def fields(self, name: str | None) -> dict[Path, Any]:
         """Returns the fields by path; none of an annotation that is not there."""
@@ -86,5 +87,5 @@ class Parts:
 
     def scope(self, name: str | None) -> set[tuple[str | None, Path]]:
         """Returns all fields of an annotation; of the frame those of its annotations too."""
-        names = [name] if name is not None else [None, *self.annotations]
+        names = [name] if name is not None else [None, *self._bytes]
         return {(one, path) for one in names for path in self.fields(one)}

@@ -20,9 +20,15 @@ from hdstore.ids import frame_key
 from hdstore.model import Progress
 from hdstore.store import ROOT_LEAF
 
-__all__ = ["Leaves", "Region", "RegionTooLargeError", "bits_of", "extend_region", "leaf_at"]
+__all__ = ["REGION_COLUMNS", "Leaves", "Region", "RegionTooLargeError", "bits_of", "extend_region", "leaf_at"]
+
+REGION_COLUMNS = {"commits": ("<i4", 0), "keys": ("|u1", 32), "leaves": ("|u1", 20)}
+"""The kind of number of each column of a region, and how many stand in a row (0: one)."""
 
 _KEPT_LEAVES = 32
+_ROOM = 32 << 20
+"""Bytes of values of one frame that are kept from looking for its changes until they are asked for."""
+
 _MOST_ENTRIES = 128
 """Entries that one commit may have changed in a region; one that was larger once is not worth reading for neighbours.
 """
@@ -63,31 +69,42 @@ def leaf_at(trees: Trees, frames: bytes, bits: str) -> tuple[str, bytes]:
 
 
 class Leaves:
-    """Reads leaves as encoded frames; the last ones are kept."""
+    """Reads leaves as encoded frames, for questions about one of them; the last ones are kept."""
 
-    def __init__(self, trees: Trees) -> None:
+    def __init__(self, trees: Trees, frame_id: str) -> None:
         self.trees = trees
-        self._kept: OrderedDict[bytes, frozenset[bytes]] = OrderedDict()
+        self._frame_id = frame_id
+        self._values: dict[bytes, bytes] = {}
+        self._room = _ROOM
+        self._kept: OrderedDict[bytes, list[bytes]] = OrderedDict()
 
-    def frames(self, oid: bytes) -> frozenset[bytes]:
-        """Returns the encoded frames of a leaf."""
+    def frames(self, oid: bytes) -> list[bytes]:
+        """Returns the encoded frames of a leaf, in the order of their keys."""
         found = self._kept.get(oid)
         if found is None:
-            found = frozenset(split_leaf(self.trees.reader.read(oid, "blob")))
-            self._kept[oid] = found
+            found = self._kept[oid] = split_leaf(self.trees.reader.read(oid, "blob"))
             if len(self._kept) > _KEPT_LEAVES:
                 self._kept.popitem(last=False)
         else:
             self._kept.move_to_end(oid)
         return found
 
-    def find(self, oid: bytes, frame_id: str) -> bytes | None:
-        """Returns the encoded frame of this id in a leaf, None where it is not in it."""
-        needle = frame_id.encode()
+    def note(self, frame_id: str, raw: bytes, oid: bytes) -> None:
+        """Keeps the value that a leaf gives to the frame in question, while there is room: it will be asked for."""
+        if frame_id == self._frame_id and len(raw) <= self._room:
+            self._room -= len(raw)
+            self._values[oid] = raw
+
+    def find(self, oid: bytes) -> bytes:
+        """Returns the encoded frame in question from a leaf that holds it."""
+        found = self._values.get(oid)
+        if found is not None:
+            return found
+        needle = self._frame_id.encode()
         for raw in self.frames(oid):
-            if needle in raw and frame_id_of(raw) == frame_id:
+            if needle in raw and frame_id_of(raw) == self._frame_id:
                 return raw
-        return None
+        raise DamagedError(f"The leaf {oid.hex()} does not hold the frame {self._frame_id!r}.")
 
 
 class Row(NamedTuple):
@@ -130,7 +147,7 @@ class Region:
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Returns the columns by name."""
-        return {"commits": self.commits, "keys": self.keys, "leaves": self.leaves}
+        return {name: getattr(self, name) for name in REGION_COLUMNS}
 
     @cached_property
     def _words(self) -> NDArray[np.uint64]:
@@ -141,11 +158,10 @@ class Region:
         wanted = np.frombuffer(key, np.uint64)
         hits = np.flatnonzero(self._words[:, 0] == wanted[0])
         hits = hits[np.all(self._words[hits] == wanted, axis=1)]
-        leaves = (bytes(row) for row in self.leaves[hits])
-        return {
-            commit: b"" if leaf == _NONE else leaf
-            for commit, leaf in zip(self.commits[hits].tolist(), leaves, strict=True)
-        }
+        raw = self.leaves[hits].tobytes()
+        leaves = [raw[at : at + 20] for at in range(0, len(raw), 20)]
+        found = dict(zip(self.commits[hits].tolist(), leaves, strict=True))
+        return found if _NONE not in leaves else {c: b"" if x == _NONE else x for c, x in found.items()}
 
 
 def extend_region(
@@ -228,18 +244,37 @@ class _Differing:
 
     def frames(self) -> Iterator[tuple[bytes, bytes]]:
         """Yields the keys of the frames that differ, with the leaf that holds each now, zeros where none does."""
-        before = frozenset().union(*map(self._leaves.frames, self._before))
+        if len(self._before) == len(self._after) == 1:
+            old, new = (self._leaves.frames(leaf) for leaf in (self._before[0], self._after[0]))
+            if len(old) == len(new):
+                # Mostly one frame is another than it was, and stands where it stood.
+                pairs = [(one, two) for one, two in zip(old, new, strict=True) if one != two]
+                ids = [(frame_id_of(one), frame_id_of(two)) for one, two in pairs]
+                if all(one == two for one, two in ids):
+                    for (frame_id, _), (_, raw) in zip(ids, pairs, strict=True):
+                        self._leaves.note(frame_id, raw, self._after[0])
+                        yield from self._inside(frame_key(frame_id), self._after[0])
+                    return
+        yield from self._moved()
+
+    def _moved(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yields the same where frames came, went, or stand in other leaves."""
+        before = {raw for leaf in self._before for raw in self._leaves.frames(leaf)}
         now: set[bytes] = set()
         held: set[bytes] = set()
         for leaf in self._after:
             frames = self._leaves.frames(leaf)
-            now |= frames
-            for raw in frames - before:
-                key = frame_key(frame_id_of(raw))
-                if bits_of(key).startswith(self._bits):
+            now.update(frames)
+            for raw in frames:
+                if raw not in before:
+                    key = frame_key(frame_id_of(raw))
                     held.add(key)
-                    yield key, leaf
+                    yield from self._inside(key, leaf)
         for raw in before - now:
             key = frame_key(frame_id_of(raw))
-            if key not in held and bits_of(key).startswith(self._bits):
-                yield key, _NONE
+            if key not in held:
+                yield from self._inside(key, _NONE)
+
+    def _inside(self, key: bytes, leaf: bytes) -> Iterator[tuple[bytes, bytes]]:
+        if bits_of(key).startswith(self._bits):
+            yield key, leaf

@@ -29,10 +29,13 @@ Credits: TypeAlias = dict[Question, int]
 """The commit that is credited with each."""
 
 
-def questions(value: Parts) -> list[Question]:
+Asked: TypeAlias = dict[str | None, set[Path]]
+"""Questions by whom they are about."""
+
+
+def questions(value: Parts) -> Asked:
     """Returns all that can be asked of a frame."""
-    names = [None, *value.annotations]
-    return [(name, path) for name in names for path in (ADDED, LAST, *value.fields(name))]
+    return {name: {ADDED, LAST, *value.fields(name)} for name in (None, *value.annotations)}
 
 
 def trace(line: Line, known: Mapping[int, Credits]) -> tuple[Credits, int]:
@@ -45,7 +48,7 @@ def trace(line: Line, known: Mapping[int, Credits]) -> tuple[Credits, int]:
     if value is None:
         return credits, 0
     waiting = [-line.tip]
-    asked: dict[int, set[Question]] = {line.tip: {*questions(value)}}
+    asked: dict[int, Asked] = {line.tip: questions(value)}
     looked = 0
 
     def credit(question: Question, mark: int) -> None:
@@ -58,23 +61,26 @@ def trace(line: Line, known: Mapping[int, Credits]) -> tuple[Credits, int]:
         mark = -heappop(waiting)
         wanted = asked.pop(mark)
         if mark in known:
-            for question in wanted:
-                credit(question, known[mark][question])
+            for name, paths in wanted.items():
+                for path in paths:
+                    credit((name, path), known[mark][name, path])
             continue
         looked += 1
         for target, passed in _step(line, mark, wanted).items():
             if target == mark:
-                for question in passed:
-                    credit(question, mark)
+                for name, paths in passed.items():
+                    for path in paths:
+                        credit((name, path), mark)
             elif target in asked:
-                asked[target] |= passed
+                for name, paths in passed.items():
+                    asked[target][name] = paths | asked[target].get(name, set())
             else:
                 asked[target] = passed
                 heappush(waiting, -target)
     return credits, looked
 
 
-def _step(line: Line, mark: int, wanted: set[Question]) -> dict[int, set[Question]]:
+def _step(line: Line, mark: int, wanted: Asked) -> dict[int, Asked]:
     """Returns where to go on with each question; at ``mark`` itself ends what it is credited with."""
     parents = line.parents(mark)
     for parent in parents:
@@ -83,17 +89,17 @@ def _step(line: Line, mark: int, wanted: set[Question]) -> dict[int, set[Questio
     value = line.value(mark)
     assert value is not None, "only what is there is asked for"
     held = [(parent, found) for parent in parents if (found := line.value(parent)) is not None]
-    going: dict[int, set[Question]] = {}
-    for name in {name for name, _ in wanted}:
-        asked = {question for question in wanted if question[0] == name}
+    going: dict[int, Asked] = {}
+    for name, paths in wanted.items():
         whole = value.whole(name)
-        same = next((parent for parent, found in held if found.whole(name) == whole), None)
-        if same is not None:
-            going.setdefault(same, set()).update(asked)
-            continue
-        for question in asked:
-            for target in _holders(value, held, question) or [mark]:
-                going.setdefault(target, set()).add(question)
+        for parent, found in held:
+            if found.whole(name) == whole:
+                going.setdefault(parent, {})[name] = paths
+                break
+        else:
+            for path in paths:
+                for target in _holders(value, held, (name, path)) or [mark]:
+                    going.setdefault(target, {}).setdefault(name, set()).add(path)
     return going
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
 from hdstore.blame.graph import ABSENT, COLUMNS, LEAF, TREE, Graph
@@ -46,36 +49,30 @@ class Trees:
 
     def __init__(self, reader: BulkReader) -> None:
         self.reader = reader
-        self._kept: dict[bytes, bytes] = {}
+        self._kept: dict[bytes, tuple[bytes, bool]] = {}
 
-    def _data(self, oid: bytes) -> bytes:
+    def _data(self, oid: bytes) -> tuple[bytes, bool]:
+        """Returns the bytes of a tree, and whether all of its entries are trees that are named by four bits."""
         found = self._kept.get(oid)
         if found is None:
             if len(self._kept) >= _KEPT_TREES:
                 self._kept.clear()
-            found = self._kept[oid] = self.reader.read(oid, "tree")
+            data = self.reader.read(oid, "tree")
+            found = self._kept[oid] = data, _FULL.fullmatch(data) is not None
         return found
 
     def entries(self, oid: bytes) -> Entries:
         """Returns the entries of a tree by name; raises DamagedError where it is none."""
-        return _entries(self._data(oid))
+        return _entries(self._data(oid)[0])
 
     def differing(self, one: bytes | None, two: bytes) -> tuple[Entries, Entries]:
         """Returns the entries that only one tree has, and those that only the other has; None stands for no entry."""
-        before, after = b"" if one is None else self._data(one), self._data(two)
-        if len(before) == len(after) and _FULL.fullmatch(before) and _FULL.fullmatch(after):
+        (before, full), (after, also) = (b"", True) if one is None else self._data(one), self._data(two)
+        if full and also and len(before) == len(after):
             # Most trees of frames are of this form, and one entry differs.
-            places = [
-                at
-                for at in range(0, len(after), _FULL_ROW)
-                if before[at : at + _FULL_ROW] != after[at : at + _FULL_ROW]
-            ]
-            before, after = (
-                b"".join([data[at : at + _FULL_ROW] for at in places]) for data in (before, after)
-            )
+            before, after = _between(before, after)
         old, new = _entries(before), _entries(after)
-        same = {name for name, entry in old.items() if new.get(name) == entry}
-        for name in same:
+        for name in [name for name, entry in old.items() if new.get(name) == entry]:
             del old[name], new[name]
         return old, new
 
@@ -89,6 +86,15 @@ class Trees:
     def frames_of_commit(self, oid: bytes) -> bytes:
         """Returns the tree of frames of a commit."""
         return self.frames_of(_read(self.reader, oid).tree)
+
+
+def _between(before: bytes, after: bytes) -> tuple[bytes, bytes]:
+    """Returns of two trees of full rows those from the first to the last that differ."""
+    other = int.from_bytes(before, "big") ^ int.from_bytes(after, "big")
+    size = len(after)
+    first = (size - (other.bit_length() + 7) // 8) // _FULL_ROW * _FULL_ROW
+    last = (size - 1 - ((other & -other).bit_length() - 1) // 8) // _FULL_ROW * _FULL_ROW
+    return before[first : last + _FULL_ROW], after[first : last + _FULL_ROW]
 
 
 def _entries(data: bytes) -> Entries:
@@ -121,8 +127,24 @@ def _read(reader: BulkReader, oid: bytes) -> _Read:
 
 def extend(reader: BulkReader, graph: Graph, tip: bytes, progress: Progress | None = None) -> Graph:
     """Returns the graph with ``tip`` and all commits that led to it; reads those it lacks, and no leaf."""
-    known = graph.positions
-    found = _discover(reader, known, tip, progress)
+    with _no_collection():
+        return _extend(reader, graph, tip, progress)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Puts off the search for cycles: what is gathered has none, and each search goes through all of it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _extend(reader: BulkReader, graph: Graph, tip: bytes, progress: Progress | None) -> Graph:
+    found = _discover(reader, graph.positions, tip, progress)
     walk = _Walk(Trees(reader), graph)
     for done, (oid, commit) in enumerate(found.items()):
         if progress is not None and not done % _STEP:

@@ -19,6 +19,7 @@ from hdstore.codec.documents import (
     encode_version,
 )
 from hdstore.codec.frames import (
+    annotations_of,
     canonical_bytes,
     complete_ids,
     decode_frame,
@@ -50,6 +51,7 @@ from hdstore.codec.viewtext import view_from_text
 __all__ = [
     "MAX_VIEW_BYTES",
     "SourceMedium",
+    "annotations_of",
     "canonical_bytes",
     "complete_ids",
     "conflict_id",

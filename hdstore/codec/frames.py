@@ -13,6 +13,7 @@ from hdstore.ids import derive_id
 from hdstore.model import Annotation, Ellipse, Frame, Mask, Source, check_frame, check_given_frame
 
 __all__ = [
+    "annotations_of",
     "canonical_bytes",
     "complete_ids",
     "decode_frame",
@@ -40,6 +41,13 @@ class _IdOnly(msgspec.Struct, gc=False):
 
 
 _id_decoder = msgspec.msgpack.Decoder(_IdOnly)
+
+
+class _AnnotationsOnly(msgspec.Struct, gc=False):
+    annotations: list[msgspec.Raw] = []
+
+
+_annotations_decoder = msgspec.msgpack.Decoder(_AnnotationsOnly)
 
 
 def encode_frame(frame: Frame) -> bytes:
@@ -129,6 +137,15 @@ def frame_id_of(data: bytes | memoryview) -> str:
     """Returns the id of an encoded frame without decoding the rest."""
     try:
         return _id_decoder.decode(data).id
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise DamagedError(f"Stored bytes are not a frame: {error}.") from error
+
+
+def annotations_of(data: bytes) -> dict[str, bytes]:
+    """Returns the encoded annotations of an encoded frame by their ids, without decoding the rest."""
+    try:
+        held = _annotations_decoder.decode(data).annotations
+        return {_id_decoder.decode(raw).id: bytes(raw) for raw in held}
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise DamagedError(f"Stored bytes are not a frame: {error}.") from error
 
