@@ -125,5 +125,5 @@ def serve_media(
 
 def add_to(root: typer.Typer) -> None:
     """Adds the group, and the command that stands outside it, to the app."""
-    command(root, "serve-media", example="ssh example.org hdstore serve-media photos")(serve_media)
+    command(root, "serve-media", example="hdstore serve-media /srv/photos")(serve_media)
     root.add_typer(app, name="media")
