@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import hdstore
 from hdstore import (
@@ -24,7 +26,9 @@ from hdstore import (
     View,
     ViewQuery,
 )
+from hdstore.codec.bundles import BUNDLE_BATCH, ObjectBatch
 from hdstore.sync.bundles import open_bundle
+from hdstore.sync.bundles.objectstream import ObjectPacker, ObjectUnpacker
 
 MakeFrame = Callable[..., SingleFrame]
 EVE = Author("Eve", "eve@example.org")
@@ -221,6 +225,24 @@ def test_a_bundle_meets_a_repository_of_its_own(ada: Repository, eve: Repository
     eve.apply_bundle(file)
     assert {dataset.name for dataset in eve.datasets()} == {"plates", "eves"}
     whole(eve)
+
+
+KIND = st.sampled_from(("commit", "tree", "blob", "tag"))
+TEXT = st.binary(max_size=50) | st.integers(0, 3).map(lambda n: b"the same beginning" * 20 + bytes((n,)) * n)
+
+
+@given(st.lists(st.tuples(KIND, TEXT | st.just(bytes(1_200_000)), st.integers(0, 1)), max_size=12))
+def test_any_objects_come_out_as_they_went_in(objects: list[tuple[str, bytes, int]]) -> None:
+    """Whatever they are, in pieces that are no larger than they may be."""
+    batches: list[ObjectBatch] = []
+    with ObjectPacker(batches.append) as packer:
+        for kind, data, place in objects:
+            packer.add(kind, data, place)
+    unpacker = ObjectUnpacker(packer.count, packer.size)
+    found = [pair for batch in batches for pair in unpacker.feed(batch)]
+    unpacker.finish()
+    assert found == [(kind, data) for kind, data, _ in objects]
+    assert all(batch.size <= BUNDLE_BATCH for batch in batches)
 
 
 # Media

@@ -6,6 +6,7 @@ there are of each kind, and at the end the hash of all bytes.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -301,7 +302,12 @@ class BundleWriter:
             os.close(self._descriptor)
             self._descriptor = None
             files.rename(self._aside, self._path)
-            files.flush_folder(self._path.parent)
+            try:
+                files.flush_folder(self._path.parent)
+            except OSError as error:
+                # The file systems of some sticks flush no folders; the file and its name are there all the same.
+                if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                    raise
 
     def abort(self) -> None:
         """Removes what was written, unless ``finish`` has returned."""
