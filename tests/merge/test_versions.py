@@ -222,12 +222,11 @@ def test_peers_who_pull_in_a_ring_come_to_one_value(place: Place) -> None:
 def test_merges_of_the_same_work_are_not_merged_anew(place: Place) -> None:
     """Two that joined the same commits in other ways: one of their trees is taken whole, without a conflict."""
     a, b = (place.commit(Held({"a": frame("a", ("x", n))}), time=n) for n in (1, 2))
-    one, two = (
-        place.commit(Held({"a": frame("a", ("x", n))}), a, b, time=2, author=AUTHOR) for n in (1, 2)
-    )
+    one, two = (place.commit(Held({"a": frame("a", ("x", n))}), a, b, time=2, author=AUTHOR) for n in (3, 4))
 
     assert place.tree(place.merge(one, two)) == max(place.tree(one), place.tree(two))
-    person = place.commit(Held({"a": frame("a", ("x", 3))}), a, b, time=2)
+    assert not place.state(place.merge(one, two)).has_conflicts()
+    person = place.commit(Held({"a": frame("a", ("x", 4))}), a, b, time=2)
     assert place.state(place.merge(one, person)).has_conflicts()
 
 
