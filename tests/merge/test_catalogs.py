@@ -109,6 +109,13 @@ def edits_of(names: Iterable[str], fields: dict[str, st.SearchStrategy[Any]]) ->
 edits = st.lists(edits_of(DATASETS, of_datasets) | edits_of(VIEWS, of_views), max_size=6)
 
 
+def grown(held: VersionRecord | None, record: VersionRecord) -> VersionRecord:
+    """Returns a record as it is put: a deletion never forgets what an earlier one had seen."""
+    if held is None or not (held.deleted and record.deleted):
+        return record
+    return replace(record, last=tuple(sorted({*held.last, *record.last})))
+
+
 def edited(documents: Documents, changes: Iterable[Edit]) -> Documents:
     """Returns the documents as somebody leaves them who makes these changes through the program."""
     found = dict(documents)
@@ -116,7 +123,10 @@ def edited(documents: Documents, changes: Iterable[Edit]) -> Documents:
         if name in DATASETS:
             held = found.get(name) or DatasetDocument(id=name, name=name, created=5)
             if field == "versions":
-                value = {**held.versions, **value}
+                value = {
+                    **held.versions,
+                    **{key: grown(held.versions.get(key), new) for key, new in value.items()},
+                }
         else:
             held = found.get(name) or ViewDocument(
                 id=name, name=name, created=5, view=View(queries=(QUERY,), pins={VERSION: COMMITS[0]})
@@ -460,11 +470,13 @@ def test_several_common_ancestors_are_merged_first(objects: Objects) -> None:
         commit_tree_of(objects, merge_catalogs(objects, left, right), pair, 4)
         for pair in ((left, right), (right, left))
     ]
-    undone = write(objects, crossed[0], {"": dataset(project="p")}, time=5)
-    other = write(objects, crossed[1], {"": dataset(project="q", description="new")}, time=6)
+    description = write(objects, crossed[0], {"": dataset(project="p")}, time=5)
+    project = write(objects, crossed[0], {"": dataset(description="new")}, time=5)
+    other = write(objects, crossed[1], {"": dataset(name="n", project="p", description="new")}, time=6)
 
-    assert len(objects.merge_bases(undone, other)) == 2
-    assert one_of(objects, merge_catalogs(objects, undone, other)) == dataset(project="q")
+    assert len(objects.merge_bases(description, other)) == 2
+    assert one_of(objects, merge_catalogs(objects, description, other)) == dataset(name="n", project="p")
+    assert one_of(objects, merge_catalogs(objects, project, other)) == dataset(name="n", description="new")
 
 
 def one_of(objects: Objects, commit: str) -> Any:

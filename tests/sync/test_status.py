@@ -24,7 +24,7 @@ from hdstore import (
 from hdstore.codec import encode_frame
 from hdstore.errors import CancelledError, NotFoundError
 from hdstore.merge import merge_commits
-from hdstore.store import CATALOG_REF, Objects, RefUpdate, decode_commit
+from hdstore.store import CATALOG_REF, Objects, RefUpdate, decode_commit, encode_commit
 from hdstore.sync.status import Counts, VersionStanding, VersionStatus, Work, compare_refs
 from hdstore.version import VersionState
 
@@ -49,7 +49,8 @@ labels = st.sampled_from(["-", "", "a", "b", "ab", "ba", "bb"])
 saves = st.tuples(
     st.integers(0, 1), st.dictionaries(st.sampled_from("pqrstu"), labels, min_size=1, max_size=3)
 )
-merges = st.tuples(st.integers(0, 1), st.none())
+merges = st.tuples(st.integers(0, 2), st.none())
+"""Side 2: both at once and each in its own way, as other programs do, so that there are two best common ancestors."""
 
 
 def run(repository: Repository, acts: list[tuple[int, dict[str, str] | None]]) -> tuple[str, list[str]]:
@@ -61,7 +62,11 @@ def run(repository: Repository, acts: list[tuple[int, dict[str, str] | None]]) -
     tips = [root, root]
     for side, change in acts:
         if change is None:
-            tips[side] = merge_commits(objects, repository._core.layout.tmp, *tips)
+            merged = merge_commits(objects, repository._core.layout.tmp, *tips)
+            if side < 2:
+                tips[side] = merged
+            elif merged not in tips:
+                tips = [merged, again(objects, merged)]
             continue
         with refs.lock(ref):
             refs.update(RefUpdate(ref, refs.get(ref), tips[side]))
@@ -75,6 +80,20 @@ def run(repository: Repository, acts: list[tuple[int, dict[str, str] | None]]) -
             draft.apply(*edits, message=str(len(tips)))
         tips[side] = draft.commit
     return ref.removeprefix("refs/"), tips
+
+
+def again(objects: Objects, merged: str) -> str:
+    """Returns another commit of the same tree and parents."""
+    commit = decode_commit(objects.read(merged, "commit"))
+    data = encode_commit(
+        tree=commit.tree,
+        parents=commit.parents,
+        author=commit.author,
+        time=commit.time,
+        message="Merge by hand",
+    )
+    with objects.loose() as writer:
+        return writer.write("commit", data)
 
 
 def labelled(name: str, text: str) -> SingleFrame:
@@ -194,21 +213,30 @@ def test_a_version_that_one_side_lacks_is_compared_with_what_it_has(
     ada: Repository, bob: Repository, plates: Dataset, frame: MakeFrame
 ) -> None:
     """A child counts from its parent; a dataset of its own counts in full; the catalog that names them is ahead."""
-    child = plates.create_version("child", parents=plates.version("v1"))
-    child.add_frames([frame("d", "cat")])
+    cups = ada.create_dataset("cups")
+    cups.current().add_frames([frame("z", "cup")])
+    cups.current().publish()
+    ada.push()
+    for parent in (plates.version("v1"), cups.version("Current")):
+        child = parent.dataset.create_version("child", parents=parent)
+        child.add_frames([frame("d", "cat")])
     ada.create_dataset("street").current().add_frames([frame("x", "car", "bus"), frame("y")])
 
-    assert standings(ada) == {"plates/child": "only here", "street/Current": "only here"}
-    ours = {version.name[1]: version.ahead for version in ada.status().sync.versions}
-    assert ours["child"].frames == Counts(added=1)
-    assert ours["child"].annotations == Counts(added=1)
-    assert ours["Current"] == Work(saves=2, frames=Counts(added=2), annotations=Counts(added=2))
-    assert (ada.status().sync.catalog_ahead, ada.status().sync.catalog_behind) == (2, 0)
+    expected = ("cups/child", "plates/child", "street/Current")
+    assert standings(ada) == dict.fromkeys(expected, "only here")
+    ours = {version.name: version.ahead for version in ada.status().sync.versions}
+    for dataset in ("plates", "cups"):
+        assert ours[dataset, "child"] == Work(saves=2, frames=Counts(added=1), annotations=Counts(added=1))
+    assert ours["street", "Current"] == Work(saves=2, frames=Counts(added=2), annotations=Counts(added=2))
+    assert (ada.status().sync.catalog_ahead, ada.status().sync.catalog_behind) == (3, 0)
     ada.push()
     bob.fetch()
-    assert standings(bob) == {"plates/child": "only there", "street/Current": "only there"}
-    assert {version.name[1]: version.behind for version in bob.status().sync.versions} == ours
-    assert (bob.status().sync.catalog_ahead, bob.status().sync.catalog_behind) == (0, 2)
+    assert standings(bob) == dict.fromkeys((*expected, "cups/Current"), "only there")
+    behind = {version.name: version.behind for version in bob.status().sync.versions}
+    for name in ("plates", "child"), ("street", "Current"):
+        assert behind[name] == ours[name]
+    assert behind["cups", "child"].frames == Counts(added=2)
+    assert (bob.status().sync.catalog_ahead, bob.status().sync.catalog_behind) == (0, 4)
 
 
 def test_publishing_is_told_apart_from_saving(ada: Repository, bob: Repository, frame: MakeFrame) -> None:
