@@ -66,12 +66,17 @@ def _find(
                 f"There is no file for the {what} {shown(uri)} of a frame that lies in no version yet."
             )
         return path
-    if verify and uri.startswith("media:") and not repository.media.verify(uri.removeprefix("media:")):
-        raise MediaError(f"The kept bytes of the {what} {uri} are not what their hash says.")
     found = repository.media.local_path(uri, hash=hash, size=size)
+    if (
+        verify
+        and found
+        and uri.startswith("media:")
+        and not repository.media.verify(uri.removeprefix("media:"))
+    ):
+        raise MediaError(f"The kept bytes of the {what} {uri} are not what their hash says.")
     if found is None:
         raise MediaError(
-            f"There is no local file for the {what} {uri}; add the root or allow the place where it lies, or pull"
-            " the media."
+            f"There is no local file for the {what} {uri}; add the root or allow the place where it lies, or"
+            " fetch the media ('hdstore media fetch')."
         )
     return found

@@ -214,9 +214,16 @@ class DataView:
         previews: bool = False,
         progress: Progress | None = None,
     ) -> PrefetchReport:
-        """Finds the media of its frames on this machine and has them read ahead; says which are missing (row 127)."""
-        from hdstore.view import prefetch
+        """Finds the media of its frames on this machine and has them read ahead; says which are missing (row 127).
 
+        Kept media that are not here are fetched from the remotes, many at once.
+        """
+        from hdstore.view import different_media, prefetch
+
+        if self._core.roots.noted_remotes():
+            frames = self.stored(progress=progress)
+            media = different_media(frames, masks=masks, previews=previews)
+            self._core.first_use.fetch_all((medium.uri for medium in media), progress=progress)
         return prefetch(
             self.stored(progress=progress),
             self.media,

@@ -6,13 +6,16 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hdstore.errors import HdstoreError, MediaError
+from hdstore.errors import CancelledError, HdstoreError, MediaError, StorageError
+from hdstore.media import is_hash
+from hdstore.model import Progress
 from hdstore.repository.mediating import open_place
 from hdstore.sync import Remotes
+from hdstore.version import KEPT
 
 if TYPE_CHECKING:
     from hdstore.repository.core import Core
@@ -64,11 +67,26 @@ class FirstUse:
             raise MediaError(f"The medium {hash} is not here and could not be fetched. {' '.join(failures)}")
         return False
 
+    def fetch_all(self, uris: Iterable[str], *, progress: Progress | None = None) -> None:
+        """Fetches the kept media among URIs that are not here, many at once, from whichever remote has them.
+
+        What can not be fetched is told when it is used.
+        """
+        if self._process != os.getpid():
+            self._begin()
+        kept = (uri.removeprefix(KEPT) for uri in uris if uri.startswith(KEPT))
+        wanted = [hash for hash in kept if is_hash(hash) and not self._core.media.has(hash)]
+        for remote in self._known():
+            if wanted:
+                wanted = remote.fetch_all(wanted, progress)
+
     def close(self) -> None:
-        """Ends the connections; the next medium opens them again."""
+        """Ends the connections, also of what is just being fetched; the next medium opens them again."""
         if self._process == os.getpid():
             with self._lock:
                 remotes, self._remotes = self._remotes or {}, None
+            for remote in remotes.values():
+                remote.stop()
             for remote in remotes.values():
                 remote.close()
 
@@ -100,6 +118,7 @@ class _Remote:
         self._timer: threading.Timer | None = None
         self._failed: tuple[float, HdstoreError] | None = None
         self._absent: dict[str, float] = {}
+        self._stopped = False
 
     def fetch(self, hash: str) -> bool:
         """Says whether the medium is here now; what failed a short while ago fails again at once."""
@@ -121,12 +140,45 @@ class _Remote:
                 self._end()
                 raise
 
-    def _ask(self, hash: str, now: float) -> bool:
+    def fetch_all(self, hashes: list[str], progress: Progress | None) -> list[str]:
+        """Fetches media, and returns those that are still not here."""
+        with self._lock:
+            now = self._clock()
+            if self._failed is None or now - self._failed[0] >= _REFUSED:
+                try:
+                    place = self._connected()
+                    if place is not None:
+                        place.fetch(self._core.media, hashes, progress=progress)
+                        self._wait_idle()
+                except MediaError as error:
+                    _log.warning("Of the media of remote %s not all could be fetched: %s", self.name, error)
+                    self._end()
+                except (CancelledError, StorageError):
+                    self._end()
+                    raise
+                except HdstoreError as error:
+                    self._failed = now, error
+                    self._end()
+        return [hash for hash in hashes if not self._core.media.has(hash)]
+
+    def _connected(self) -> MediaPlace | None:
         if self._place is None:
             self._place = open_place(self._core, self.name)
-        if self._place is None:
+        return self._place
+
+    def stop(self) -> None:
+        """Ends what is being fetched at its next step."""
+        self._stopped = True
+
+    def _go_on(self, what: str, done: int, total: int | None) -> None:
+        if self._stopped:
+            raise CancelledError("The repository was closed while a medium was fetched.")
+
+    def _ask(self, hash: str, now: float) -> bool:
+        place = self._connected()
+        if place is None:
             return False
-        fetched = self._place.fetch(self._core.media, [hash])
+        fetched = place.fetch(self._core.media, [hash], progress=self._go_on)
         self._wait_idle()
         if fetched.missing:
             if len(self._absent) >= _REMEMBERED:

@@ -79,7 +79,7 @@ def local_file(frame: Frame, medium: Source | Mask, media: Media) -> Path:
             f"Frame {frame.id!r} says of no place where its medium lies; import it with its media."
         )
     raise MediaError(
-        f"The medium {medium.uri!r} of frame {frame.id!r} is not on this machine; map its root, pull its media, or"
+        f"The medium {medium.uri!r} of frame {frame.id!r} is not on this machine; map its root, fetch its media, or"
         " skip such frames."
     )
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from hdstore.view.pool import Asked
-from hdstore.view.prefetch import PrefetchReport, prefetch
+from hdstore.view.prefetch import PrefetchReport, different_media, prefetch
 from hdstore.view.reading import MEMORY
 from hdstore.view.running import Count, QueryCount, ViewCounts, ViewRun
 from hdstore.view.shaping import ViewItem
@@ -20,5 +20,6 @@ __all__ = [
     "ViewCounts",
     "ViewItem",
     "ViewRun",
+    "different_media",
     "prefetch",
 ]

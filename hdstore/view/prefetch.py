@@ -12,7 +12,7 @@ from hdstore.errors import HdstoreError, InvalidValueError
 from hdstore.media import Media
 from hdstore.model import Frame, Mask, Preview, Progress, Source
 
-__all__ = ["PrefetchReport", "prefetch"]
+__all__ = ["PrefetchReport", "different_media", "prefetch"]
 
 _AHEAD = 32
 """Media for each thread that wait for it."""
@@ -41,7 +41,8 @@ def prefetch(
 ) -> PrefetchReport:
     """Finds the media of frames on this machine, and has the system read them ahead where it can.
 
-    Each URI is looked for once. A medium that is not there, or not what its frame says, is reported and stops nothing.
+    Kept media that are not here are fetched, as by any first use. Each URI is looked for once. A medium that is not
+    there, or not what its frame says, is reported and stops nothing.
     """
     if workers < 1:
         raise InvalidValueError(f"Media are looked for by at least one thread, not {workers}.")
@@ -63,7 +64,7 @@ def prefetch(
 
     with ThreadPoolExecutor(workers, "hdstore-prefetch") as pool:
         try:
-            for medium in _different(frames, masks=masks, previews=previews):
+            for medium in different_media(frames, masks=masks, previews=previews):
                 waiting.append((medium.uri, pool.submit(_fetch, media, medium)))
                 settle(_AHEAD * workers)
             settle(0)
@@ -72,7 +73,8 @@ def prefetch(
     return PrefetchReport(found, size, missing)
 
 
-def _different(frames: Iterable[Frame], *, masks: bool, previews: bool) -> Iterator[Medium]:
+def different_media(frames: Iterable[Frame], *, masks: bool, previews: bool) -> Iterator[Medium]:
+    """Yields the media of frames, each URI once."""
     seen: set[str] = set()
     for frame in frames:
         for source in frame.sources:

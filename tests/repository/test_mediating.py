@@ -278,3 +278,26 @@ def test_gc_leaves_parts_for_as_long_as_other_things(bob: Repository) -> None:
     assert bob.media.part_size(hash) == 4
     assert bob.gc(grace=86400).media_bytes == 4
     assert not place.exists()
+
+
+def test_a_prefetch_brings_many_at_once(bob: Repository, tmp_path: Path) -> None:
+    """What the remotes have comes here; what they lack, or can not be asked for, is in the report."""
+    hub = tmp_path / "hub" / ".hds" / "hdstore" / "media"
+    lost = content_hash(b"mask")
+    (hub / lost[:2] / lost).unlink()
+
+    report = bob.data_view("train").prefetch(previews=True)
+
+    assert (report.found, report.size) == (2, len("apreview"))
+    assert list(report.missing) == [f"media:{lost}"]
+    assert bob.media.has(content_hash(b"preview"))
+
+
+def test_a_prefetch_without_its_remote_says_why(bob: Repository, tmp_path: Path) -> None:
+    """For each medium, and at once."""
+    (tmp_path / "hub" / ".hds" / "config").write_text("[core]\n\tbare = true\n\tfsmonitor = evil\n")
+
+    report = bob.data_view("train").prefetch()
+
+    assert report.found == 0
+    assert all("fsmonitor" in reason for reason in report.missing.values())

@@ -215,14 +215,15 @@ class Images(QObject):
 
     def _small(self, source: Source) -> QImage:
         """Reads a thumbnail from disk, or makes it and puts it there."""
-        path = self._place(_shown(source))
-        name = source.hash or _place_key(source.uri, path)
+        path = None if source.hash else self._place(_shown(source))
+        name = source.hash if path is None else _place_key(source.uri, path)
         kept = self._folder / name[:2] / f"{name}.{EDGE}" if self._folder is not None else None
         if kept is not None and kept.exists():
+            # Known by its content: the picture itself may be at a remote, and need not come.
             image = QImage(str(kept))
             if not image.isNull():
                 return image
-        image = read_thumbnail(path, EDGE)
+        image = read_thumbnail(path or self._place(_shown(source)), EDGE)
         if kept is not None:
             _store(image, kept)
         return image
