@@ -38,7 +38,7 @@ from hdstore.store import CATALOG_REF, Layout, RefUpdate, check_layout, write_ca
 
 if TYPE_CHECKING:
     from hdstore.formats import ExportReport
-    from hdstore.sync.bundles import BundleReport
+    from hdstore.sync.bundles import BundleReport, CreatedBundle
     from hdstore.watch import Watcher
 
 # Formats, transport, checks and the watcher are imported where they are used: most commands need none of them, and
