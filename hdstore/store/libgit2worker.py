@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pygit2
-from pygit2.enums import ConfigLevel, CredentialType, FetchPrune
+from pygit2.enums import ConfigLevel, CredentialType, Feature, FetchPrune
 
 _CONNECT_TIMEOUT = 30_000
 _SERVER_TIMEOUT = 60_000
@@ -128,6 +128,8 @@ def is_plain_key(path: str) -> bool:
 
 def prepare(request: dict[str, Any]) -> None:
     """Makes libgit2 read no settings but the repository's, which were judged before."""
+    if request["scheme"] == "ssh" and not pygit2.features & Feature.SSH:
+        raise StopError("this libgit2 was built without ssh; install git")
     for level in (ConfigLevel.SYSTEM, ConfigLevel.GLOBAL, ConfigLevel.XDG, ConfigLevel.PROGRAMDATA):
         pygit2.settings.search_path[level] = ""
     pygit2.settings.owner_validation = False

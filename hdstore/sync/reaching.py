@@ -156,8 +156,9 @@ class Candidates:
             try:
                 result = work(self.url(inner))
             except ReachError as error:
-                # Hosts that hide what they have ask who wants to know, also for what is not there.
-                if error.kind not in (Kind.MISSING, Kind.AUTHENTICATION):
+                # Web hosts that hide what they have ask who wants to know, also for what is not there.
+                hidden = error.kind is Kind.AUTHENTICATION and self._place.scheme in ("http", "https")
+                if error.kind is not Kind.MISSING and not hidden:
                     raise
                 failures.append(error)
             else:
