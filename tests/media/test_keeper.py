@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -227,3 +229,45 @@ def test_old_parts_are_removed(media: Media) -> None:
             assert media.remove_parts(before=1000) == 3
             assert [media.part_size(name) for name in names] == [3, 0, 2]
             assert (tmp / "other").exists()
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize("count", [3, 300])
+def test_bytes_are_on_the_disk_before_their_names(tmp_path: Path, media: Media, count: int) -> None:
+    """And the names before the block ends; of few files, and of several batches: seen by the system."""
+    code = (
+        "import sys; from pathlib import Path; from hdstore.media import Media, Roots\n"
+        "own = Path(sys.argv[1]); media = Media(own / 'media', Roots(own / 'local.toml'), own / 'tmp')\n"
+        "with media.keeping() as keeper:\n"
+        "    for n in range(int(sys.argv[2])): keeper.keep_bytes(b'%d' % n)\n"
+    )
+    trace = tmp_path / "trace"
+    calls = "openat,fsync,fdatasync,syncfs,rename,renameat,renameat2"
+    command = ["strace", "-f", "-y", "-qq", "-e", f"trace={calls}", "-o", str(trace)]
+    ran = [*command, sys.executable, "-c", code, str(media.folder.parent), str(count)]
+    subprocess.run(ran, check=True)
+
+    made: set[str] = set()
+    flushed: set[str] = set()
+    unnamed: set[str] = set()
+    named = 0
+    for line in trace.read_text().splitlines():
+        call, _, rest = line.split(None, 1)[1].partition("(")
+        if call.startswith("rename"):
+            source, target = re.findall(r'"([^"]+)"', rest)
+            assert source in flushed, line
+            unnamed.add(os.path.dirname(target))
+            named += 1
+        elif call == "openat":
+            if "O_CREAT" in rest:
+                made.update(re.findall(r'"([^"]+)"', rest))
+        elif call == "syncfs":
+            flushed |= made
+            unnamed.clear()
+        else:
+            place = re.search(r"<([^>]+)>", rest)
+            assert place is not None
+            flushed.add(place[1])
+            unnamed.discard(place[1])
+    assert named == count
+    assert unnamed == set()
