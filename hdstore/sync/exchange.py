@@ -14,17 +14,20 @@ from dataclasses import dataclass
 from hdstore.errors import (
     AlreadyExistsError,
     ConflictError,
+    DamagedError,
     DivergedError,
     LockTimeoutError,
+    ReadOnlyError,
     RemoteError,
     UntrustedError,
 )
 from hdstore.merge import note_mine
 from hdstore.model import Progress
-from hdstore.store import Catalog, Layout, Lock, Objects, Refs, RefUpdate, files
+from hdstore.store import CATALOG_REF, Catalog, Layout, Lock, Objects, Refs, RefUpdate, files
+from hdstore.sync.judging import check_outcome, is_exchanged, judge
 from hdstore.sync.merging import Forward, Merges, PullFirst
 from hdstore.sync.planning import CATALOG, Outcome, combine
-from hdstore.sync.remotes import Remotes, incoming_ref, seen_ref
+from hdstore.sync.remotes import SEEN_REF, Remotes, incoming_ref, seen_ref
 from hdstore.sync.transport import Transport, connect
 from hdstore.sync.urls import parse_place
 
@@ -32,6 +35,9 @@ __all__ = ["Exchange", "SyncReport", "clone_into"]
 
 _UNFINISHED = ".hds.unfinished"
 """Where a clone is made until it is whole."""
+
+_TRUSTED = ("refs/heads/", "refs/tags/", SEEN_REF)
+"""What the refs begin with of which all was judged when it came, or made here."""
 
 _TRIES = 20
 """How often a pull begins again because somebody saved meanwhile."""
@@ -77,7 +83,7 @@ class Exchange:
     def ours(self) -> dict[str, str]:
         """Returns drafts, catalog and published versions of this repository, without the first part of their names."""
         found = {**self._refs.list("refs/heads/"), **self._refs.list("refs/tags/")}
-        return {name.removeprefix("refs/"): oid for name, oid in found.items()}
+        return _exchanged({name.removeprefix("refs/"): oid for name, oid in found.items()})
 
     def fetch(self, remote: str, *, progress: Progress | None = None) -> SyncReport:
         """Brings what a remote has, and notes it as seen; nothing of this repository's own moves."""
@@ -118,11 +124,16 @@ class Exchange:
                 seen=seen,
                 elsewhere=self._remotes.tags_elsewhere(remote or ""),
             )
+            check_outcome(self._objects, outcome.refs, source)
             moves = _differences("refs/", ours, outcome.refs)
             if remote:
                 moves += _differences(seen_ref(remote), seen, sender)
             if incoming:
                 moves += [RefUpdate(name, oid, None) for name, oid in self._refs.list(incoming).items()]
+            # Before refs move: "ours" would mean nothing in a merge that nobody noted.
+            for ours_before, merge in outcome.merged.values():
+                if ours_before:
+                    note_mine(self._refs, merge, ours_before)
             with self._refs.lock(
                 *(f"refs/{name}" for name in (*ours, *outcome.refs)), *(m.name for m in moves)
             ):
@@ -130,9 +141,6 @@ class Exchange:
                     continue  # somebody saved while this was merged
                 # Removals last, so that a version is never without a ref.
                 self._refs.transaction(sorted(moves, key=lambda move: (move.new is None, move.name)))
-            for ours_before, merge in outcome.merged.values():
-                if ours_before:
-                    note_mine(self._refs, merge, ours_before)
             return _report(source, ours, outcome, sender)
         raise LockTimeoutError(
             f"Others kept saving while what {source} has was merged; nothing was moved. Pull again."
@@ -158,7 +166,8 @@ class Exchange:
             send_media()
         if moves:
             updates = [RefUpdate(f"refs/{name}", old, new) for name, (old, new) in moves.items()]
-            updates.sort(key=lambda update: (update.new is None, update.name))
+            # Where not all move together, the catalog names nothing that is still to come, or gone already.
+            updates.sort(key=lambda update: (update.new is None, update.name == CATALOG_REF, update.name))
             try:
                 transport.push(updates, progress=progress)
             except ConflictError as error:
@@ -238,7 +247,21 @@ class Exchange:
         if transport.inner is not None:
             self._remotes.note_inner(remote, transport.inner)
         self._objects.settle()
-        return self._remotes.incoming(remote)
+        sender = _exchanged(self._remotes.incoming(remote))
+        try:
+            judge(
+                self._objects,
+                self._layout.hds,
+                sender,
+                known={**self._remotes.seen(remote), **self.ours()},
+                trusted=[oid for prefix in _TRUSTED for oid in self._refs.list(prefix).values()],
+                source=remote,
+                progress=progress,
+            )
+        except (DamagedError, ReadOnlyError):
+            self._remotes.drop_incoming(remote)
+            raise
+        return sender
 
     def _note_seen(self, remote: str, now: dict[str, str]) -> list[str]:
         base = seen_ref(remote)
@@ -246,6 +269,11 @@ class Exchange:
             updates = _differences(base, self._remotes.seen(remote), now)
             self._refs.transaction(updates)
         return [update.name.removeprefix(base) for update in updates]
+
+
+def _exchanged(refs: Mapping[str, str]) -> dict[str, str]:
+    """Returns the catalog, versions and what views pin; other branches and tags are somebody else's."""
+    return {name: oid for name, oid in refs.items() if is_exchanged(name)}
 
 
 def _differences(prefix: str, before: Mapping[str, str], now: Mapping[str, str]) -> list[RefUpdate]:
