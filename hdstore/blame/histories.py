@@ -14,7 +14,7 @@ from hdstore.blame.line import Line
 from hdstore.blame.naming import Namer
 from hdstore.blame.parts import Parts
 from hdstore.blame.region import Leaves, Region, RegionTooLargeError, bits_of, extend_region, leaf_at
-from hdstore.blame.tracing import ADDED, LAST, Credits, Question, questions, trace
+from hdstore.blame.tracing import ADDED, LAST, Credits, Question, is_own, questions, trace
 from hdstore.blame.values import AnnotationBlame, FieldBlame, FrameBlame, FrameEvent, Path, RemovedAnnotation
 from hdstore.blame.walking import Trees, extend
 from hdstore.diff import ABSENT
@@ -61,14 +61,18 @@ class Histories:
     ) -> Iterator[FrameEvent]:
         """Yields the commits up to ``commit`` in which a frame, or one annotation, changed, the latest first.
 
-        A merge is among them only where it made a value that none of its parents has.
+        A merge is among them only where it made something that none of its parents has, and so not where it joined what
+        others did.
         """
         with self._line(commit, frame_id, progress) as line:
             namer = Namer(self._objects, self._named)
             for mark in line.events():
-                after = _held(line.value(mark), annotation_id)
-                befores = [_held(line.value(parent), annotation_id) for parent in line.parents(mark)]
+                value, parents = line.value(mark), [line.value(parent) for parent in line.parents(mark)]
+                after = _held(value, annotation_id)
+                befores = [_held(parent, annotation_id) for parent in parents]
                 if annotation_id is not None and any(_same(after, before) for before in befores or [None]):
+                    continue
+                if len(parents) > 1 and not is_own(value, parents, annotation_id):
                     continue
                 credit = namer.credit(line.graph.id_of(mark))
                 yield FrameEvent(

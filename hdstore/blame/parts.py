@@ -55,6 +55,10 @@ class Parts:
         """The annotations by id."""
         return {annotation.id: annotation for annotation in self.frame.annotations}
 
+    def names(self) -> set[str]:
+        """Returns the ids of the annotations."""
+        return set(self._bytes)
+
     def holds(self, name: str | None) -> bool:
         """Says whether there is such an annotation; the frame is there."""
         return name is None or name in self._bytes

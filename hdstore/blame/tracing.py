@@ -6,7 +6,7 @@ merge each part follows its own parent. So a merge is named only for what was co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from typing import TypeAlias
 
@@ -14,7 +14,7 @@ from hdstore.blame.line import Line
 from hdstore.blame.parts import Parts
 from hdstore.blame.values import Path
 
-__all__ = ["ADDED", "LAST", "Credits", "Question", "questions", "trace"]
+__all__ = ["ADDED", "LAST", "Credits", "Question", "is_own", "questions", "trace"]
 
 ADDED: Path = ("?", "added")
 LAST: Path = ("?", "last")
@@ -128,3 +128,28 @@ def _combined(value: Parts, there: list[tuple[int, Parts]], name: str | None) ->
             needed[holders[0]] = None
     # What differs is then the order of the annotations, which is nobody's change.
     return [*needed] or [parent for parent, _ in there[:1]]
+
+
+def is_own(value: Parts | None, parents: Sequence[Parts | None], name: str | None) -> bool:
+    """Says whether a merge gave an annotation, or the frame, something that none of its parents has.
+
+    That is a field of another value, an annotation that is new, or one that all of them had and that is gone. A merge
+    that only took each part from one of its parents made nothing of its own; the order of annotations is nobody's change.
+    """
+    held = [parent for parent in parents if parent is not None]
+    if value is None:
+        return len(held) == len(parents)
+    names = [name] if name is not None else [None, *value.names().union(*(one.names() for one in held))]
+    return any(_is_own_part(value, held, one) for one in names)
+
+
+def _is_own_part(value: Parts, held: Sequence[Parts], name: str | None) -> bool:
+    there = [parent for parent in held if parent.holds(name)]
+    if not value.holds(name):
+        return len(there) == len(held)
+    if any(parent.whole(name) == value.whole(name) for parent in there):
+        return False
+    paths = set(value.fields(name)).union(*(parent.fields(name) for parent in there))
+    return any(
+        all(parent.field(name, path) != value.field(name, path) for parent in there) for path in paths
+    )

@@ -32,7 +32,7 @@ class Credit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameEvent(Credit):
-    """A save in which a frame, or one annotation of it, became another than in all of the save's parents.
+    """A save in which a frame, or one annotation of it, got something that none of the save's parents has.
 
     ``after`` is the value since, None once it is gone; ``befores`` are the values in the parents, one each: two where
     versions were merged, none in the first save of all. They are annotations where ``annotation_id`` is given.

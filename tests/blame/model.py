@@ -45,14 +45,35 @@ class Model:
         return -self.time(oid), -self.level(oid), oid
 
     def events(self, annotation_id: Name = None) -> list[str]:
-        """Returns the commits whose value no parent has, the latest first."""
+        """Returns the commits whose value no parent has, merges only with something no parent has; the latest first."""
         found = []
         for oid, parents in self.parents.items():
             mine = held(self.values[oid], annotation_id)
             befores = [held(self.values[parent], annotation_id) for parent in parents] or [None]
-            if not any(same(mine, before) for before in befores):
+            if not any(same(mine, before) for before in befores) and (
+                len(parents) < 2 or self.is_own(oid, annotation_id)
+            ):
                 found.append(oid)
         return sorted(found, key=self.order)
+
+    def is_own(self, oid: str, annotation_id: Name) -> bool:
+        """Says whether a merge holds a field, or the presence or absence of a thing, as no parent does."""
+        mine, sides = self.values[oid], [self.values[parent] for parent in self.parents[oid]]
+        if mine is None:
+            return all(side is not None for side in sides)
+        sides = [side for side in sides if side is not None]
+        ids = {one.id for frame in (mine, *sides) for one in frame.annotations}
+        for name in [annotation_id] if annotation_id is not None else [None, *ids]:
+            now, there = held(mine, name), [one for side in sides if (one := held(side, name)) is not None]
+            if now is None or not there:
+                if now is not None or len(there) == len(sides):
+                    return True
+                continue
+            for path in fields(now).keys() | {path for one in there for path in fields(one)}:
+                value = fields(now).get(path, "none")
+                if not any(same_value(fields(one).get(path, "none"), value) for one in there):
+                    return True
+        return False
 
     def added(self, oid: str, name: Name) -> str:
         """Returns who added an annotation or the frame."""

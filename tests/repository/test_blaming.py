@@ -122,8 +122,9 @@ def test_a_merge_is_not_named_for_what_others_did(repository: Repository, draft:
     assert (by["geometry",], by["labels",]) == (moved, labelled)
     assert one.last.commit.id == moved
     assert mine.blame("b").last.commit.id == moved
-    # The frame as a whole is what neither side had: in the history the merge has its place.
-    assert [event.commit.id for event in mine.history("b")][:3] == [mine.commit, moved, labelled]
+    # What it joined is told by those who did it.
+    assert [event.commit.id for event in mine.history("b")][:2] == [moved, labelled]
+    assert [event.commit.id for event in mine.history("b", "0")][:2] == [moved, labelled]
     assert [event.commit.id for event in mine.history("a")] == [published.history("a").__next__().commit.id]
 
 
