@@ -300,11 +300,7 @@ class _Fetching:
         self._bytes = 0
 
     def run(self, hashes: Iterable[str]) -> Transferred:
-        wanted = (
-            hash
-            for hash in (dict.fromkeys(hashes) if isinstance(hashes, Sequence) else hashes)
-            if not self._media.has(hash)
-        )
+        wanted = self._lacking(hashes)
         while True:
             for hash in islice(wanted, _GETS - len(self._asked)):
                 self._ask(_Get(hash, self._media.part_size(hash)))
@@ -313,6 +309,14 @@ class _Fetching:
             self._take(self._asked.popleft())
         self._meter.tell()
         return Transferred(self._files, self._bytes, tuple(self._missing))
+
+    def _lacking(self, hashes: Iterable[str]) -> Iterator[str]:
+        for hash in dict.fromkeys(hashes) if isinstance(hashes, Sequence) else hashes:
+            size = self._media.size_of(hash)
+            if size is None:
+                yield hash
+            else:
+                self._meter.add(size)
 
     def _ask(self, get: _Get) -> None:
         self._link.send("get", bytes.fromhex(get.hash), get.offset)

@@ -69,7 +69,10 @@ def run(ends: Ends, seed: int) -> None:
     total = size_of(source, hashes)
     for _ in range(KILLS):
         victim = chance.choice(["client", "server"]) if ends.kind == "ssh" else "client"
-        limit = chance.randrange(arrived(target), total)
+        here = arrived(target)
+        if here == total:
+            break
+        limit = chance.randrange(here, total)
         move_until(ends, hashes, fetching=fetching, limit=limit, victim=victim)
         assert all(target.verify(hash) for hash in target.hashes())
     here = arrived(target)
