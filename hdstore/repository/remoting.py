@@ -59,9 +59,9 @@ def fetch_media(
     return mediating.fetch_media(core, remote, media, progress=progress)
 
 
-def clone(url: str, layout: Layout, *, progress: Progress | None) -> SyncReport:
+def clone(url: str, layout: Layout, *, program: str, progress: Progress | None) -> SyncReport:
     """Makes a repository in a new folder with all versions that ``url`` has, which becomes the remote "origin"."""
-    return clone_into(url, layout, progress=progress)
+    return clone_into(url, layout, program=program, progress=progress)
 
 
 def _with_media(report: SyncReport, *moved: Transferred) -> SyncReport:

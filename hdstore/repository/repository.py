@@ -417,12 +417,14 @@ def clone(
     folder: str | Path,
     *,
     media: str | Iterable[str] = "none",
+    program: str = "",
     author: Author | None = None,
     progress: Progress | None = None,
 ) -> Repository:
     """Copies a repository with all versions into a new folder and opens it; ``media`` as for ``Repository.pull``.
 
-    ``url`` may be a bundle: then all of its media are kept, and there is no remote.
+    What ``url`` names becomes the remote "origin"; ``program`` is how hdstore is called on the machine that ssh
+    reaches. ``url`` may be a bundle: then all of its media are kept, and there is no remote.
     """
     from hdstore.repository import remoting
 
@@ -432,7 +434,7 @@ def clone(
 
         clone_bundle(Path(url), layout, progress=progress)
         return open_repository(layout.folder, author=author)
-    remoting.clone(str(url), layout, progress=progress)
+    remoting.clone(str(url), layout, program=program, progress=progress)
     repository = open_repository(layout.folder, author=author)
     remoting.fetch_media(repository._core, "origin", media=media, progress=progress)
     return repository

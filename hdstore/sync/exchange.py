@@ -300,9 +300,9 @@ def _report(source: str, ours: Mapping[str, str], outcome: Outcome, sender: Mapp
 
 
 def clone_into(
-    url: str, layout: Layout, *, name: str = "origin", progress: Progress | None = None
+    url: str, layout: Layout, *, program: str = "", progress: Progress | None = None
 ) -> SyncReport:
-    """Makes a repository in an empty folder and brings what ``url`` has; nothing is left when that fails.
+    """Makes a repository in an empty folder and brings what ``url``, its origin, has; nothing is left when that fails.
 
     It is made beside its place and moved there when it is whole, so a clone that was killed can be repeated.
     """
@@ -322,9 +322,9 @@ def clone_into(
                 aside.create()
                 refs = Refs(aside.hds)
                 remotes = Remotes(aside, refs)
-                remotes.add(name, place.url)
+                remotes.add("origin", place.url, program=program)
                 exchange = Exchange(aside, Objects(aside.hds), refs, remotes)
-                report = exchange.pull(name, progress=progress)
+                report = exchange.pull("origin", progress=progress)
                 if CATALOG not in exchange.ours():
                     raise RemoteError(
                         f"{url} is a git repository without a catalog; nothing was cloned. Make a repository with"

@@ -11,6 +11,7 @@ import socket
 import socketserver
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -333,7 +334,9 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     """Returns an sshd on this machine; tests that want it are skipped where the program is absent."""
     if not Path(SSHD).exists() or shutil.which("ssh") is None:
         pytest.skip(f"{SSHD} or ssh is not installed")
-    made = SshServer(tmp_path_factory.mktemp("sshd"))
+    # Who signs in finds the hdstore of these tests.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    made = SshServer(tmp_path_factory.mktemp("sshd"), path=path)
     yield made
     made.close()
 

@@ -37,11 +37,16 @@ MediaOption: TypeAlias = Annotated[
     ),
 ]
 
+Program: TypeAlias = Annotated[
+    str, typer.Option(metavar="COMMAND", help="How hdstore is called on the machine that ssh reaches.")
+]
+
 
 def clone(
     url: Url,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.", show_default=False)],
     media: MediaOption = None,
+    program: Program = "",
 ) -> None:
     """Copies a repository with all its versions into a new folder.
 
@@ -50,7 +55,7 @@ def clone(
     from hdstore.repository import clone as clone_to
 
     with working() as progress:
-        repository = clone_to(url, folder, media=media or "none", progress=progress)
+        repository = clone_to(url, folder, media=media or "none", program=program, progress=progress)
     with repository:
         say(f"Cloned {count(len(repository.datasets()), 'dataset')} into {repository.folder}")
 
@@ -126,9 +131,7 @@ def add(
     media: Annotated[
         str, typer.Option(metavar="URL", help="Where its media lie: the path or ssh URL of a repository.")
     ] = "",
-    program: Annotated[
-        str, typer.Option(metavar="COMMAND", help="How hdstore is called on the machine that ssh reaches.")
-    ] = "",
+    program: Program = "",
 ) -> None:
     """Adds a remote: a folder, a USB stick, a server, or any git host."""
     with open_repository(context) as repository:
