@@ -239,7 +239,9 @@ def test_kept_media_travel_when_asked_and_are_verified(
 ) -> None:
     """Bytes arrive under their hash; nothing is sent twice; a damaged medium is refused by name."""
     first, second = ada.media.keep_bytes(b"first"), ada.media.keep_bytes(b"second")
-    plates.current().add_frames([SingleFrame(id="m", sources=(Source(uri=f"media:{first}"),))])
+    plates.current().add_frames(
+        SingleFrame(id=hash, sources=(Source(uri=f"media:{hash}"),)) for hash in (first, second)
+    )
     report = ada.push()
     assert (report.media, report.media_bytes) == (2, 11)
     assert ada.push().media == 0
