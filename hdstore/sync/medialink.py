@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import selectors
@@ -11,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from importlib.metadata import version
+from itertools import islice
 from typing import IO, Any
 
 from hdstore.codec.streams import RecordReader, encode_record
@@ -24,6 +26,11 @@ _PREAMBLE = 64 << 10
 
 _UNSENT = 2 << 20
 """Bytes that may wait to be sent."""
+
+_AT_ONCE = 64
+"""Messages that are given to the system in one call."""
+
+_PIPE = 1 << 20
 
 _UNREAD = 1024
 """Messages that may wait to be taken; the server answers what it is asked, so more is a flood."""
@@ -56,7 +63,8 @@ class Link:
         self.tick: Callable[[], None] = _go_on
         self._reader = RecordReader(limit=LIMIT)
         self._received: deque[list[Any]] = deque()
-        self._unsent = bytearray()
+        self._unsent: deque[memoryview] = deque()
+        self._unsent_bytes = 0
         self._said = b""
         self._printed = bytearray()
         self._has_begun = False
@@ -76,6 +84,8 @@ class Link:
         for stream in (process.stdin, process.stdout, process.stderr):
             assert stream is not None
             os.set_blocking(stream.fileno(), False)
+            if stream is not process.stderr:
+                _widen(stream)
             if stream is not process.stdin:
                 self._selector.register(stream, selectors.EVENT_READ)
         self._is_writing = False
@@ -95,8 +105,10 @@ class Link:
 
     def send(self, *message: Any) -> None:
         """Sends a message, or puts it into a short queue."""
-        self._unsent += encode_record(list(message))
-        while len(self._unsent) > _UNSENT:
+        data = encode_record(list(message))
+        self._unsent.append(memoryview(data))
+        self._unsent_bytes += len(data)
+        while self._unsent_bytes > _UNSENT:
             self._turn()
         self._turn(0)
 
@@ -153,9 +165,7 @@ class Link:
         stdin = self._process.stdin
         assert stdin is not None
         try:
-            with memoryview(self._unsent) as view, view[:READ] as part:
-                sent = os.write(stdin.fileno(), part)
-            del self._unsent[:sent]
+            sent = os.writev(stdin.fileno(), list(islice(self._unsent, _AT_ONCE)))
         except BlockingIOError:
             return
         except OSError:
@@ -165,6 +175,15 @@ class Link:
             with suppress(OSError):
                 stdin.close()
             self._unsent.clear()
+            self._unsent_bytes = 0
+            return
+        self._unsent_bytes -= sent
+        while sent:
+            first = self._unsent.popleft()
+            if sent < len(first):
+                self._unsent.appendleft(first[sent:])
+                break
+            sent -= len(first)
 
     def _read(self) -> None:
         data = _take(self._process.stdout)
@@ -231,6 +250,13 @@ def _refusal(record: list[Any]) -> Exception:
             return RefusedError(kind, _plain(text)[:1000])
         case _:
             return DamagedError("The other end sent what is no answer.")
+
+
+def _widen(stream: IO[bytes]) -> None:
+    """Lets a pipe hold more, so that its ends need not wait for one another at every step."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # the system's limit for one user may be reached
+            fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 def _take(stream: IO[bytes] | None) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import version
 from itertools import islice
@@ -65,8 +66,8 @@ def serve_media(path: str, *, input: int, output: int) -> None:
         try:
             wire.begin()
             media = open_served(path)
-            with media.keeping() as keeper:
-                _Session(wire, media, keeper).run()
+            with media.keeping() as keeper, ThreadPoolExecutor(1, "hdstore-flush") as flusher:
+                _Session(wire, media, keeper, flusher).run()
         except HdstoreError as error:
             kind = next((name for of, name in _KINDS if isinstance(error, of)), "other")
             wire.send("error", kind, str(error))
@@ -135,10 +136,12 @@ class _Wire:
 class _Session:
     """What one client asks."""
 
-    def __init__(self, wire: _Wire, media: Media, keeper: Keeper) -> None:
+    def __init__(self, wire: _Wire, media: Media, keeper: Keeper, flusher: ThreadPoolExecutor) -> None:
         self._wire = wire
         self._media = media
         self._keeper = keeper
+        self._flusher = flusher
+        self._flushing: tuple[Future[None], list[tuple[str, str]]] | None = None
         self._answers: list[tuple[str, str]] = []
         self._unsettled = 0
 
@@ -166,6 +169,7 @@ class _Session:
                 self._wire.send("hashes", join_hashes(list(found)))
             case ["flush"]:
                 self._settle()
+                self._acknowledge()
                 self._wire.send("flushed")
             case _:
                 raise DamagedError("The other end asked for something that this program does not know.")
@@ -199,11 +203,18 @@ class _Session:
                     raise DamagedError("The bytes of a medium were broken off by another message.")
 
     def _settle(self) -> None:
-        """Acknowledges what was put, once it is on the disk."""
-        self._keeper.flush()
-        answers, self._answers, self._unsettled = self._answers, [], 0
-        for answer, hash in answers:
-            self._wire.send(answer, bytes.fromhex(hash))
+        """Begins to flush what was put, while more is received; what was flushed before is acknowledged."""
+        self._acknowledge()
+        self._flushing = self._flusher.submit(self._keeper.flush), self._answers
+        self._answers, self._unsettled = [], 0
+
+    def _acknowledge(self) -> None:
+        """Acknowledges what was being flushed, once it is on the disk."""
+        if self._flushing is not None:
+            (flush, answers), self._flushing = self._flushing, None
+            flush.result()
+            for answer, hash in answers:
+                self._wire.send(answer, bytes.fromhex(hash))
 
     def _get(self, hashes: list[str], offset: int) -> None:
         (hash,) = hashes
