@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sync.forging import Parts, encode_objects, keep_what_is_needed, put_together, state_of, take_copy
 
 import hdstore
-from hdstore import Author, HdstoreError, Repository
+from hdstore import Author, HdstoreError, Repository, replace
 from hdstore.codec.bundles import (
     BUNDLE_LINE,
     BundleRecord,
@@ -114,6 +114,21 @@ def test_records_in_another_order_are_refused(taker: Repository, good: Path, dat
         with pytest.raises(HdstoreError):
             read(path)
     assert state_of(taker) == before
+
+
+def test_the_end_says_what_stands_before_it(refused: Refused, good: Path, tmp_path: Path) -> None:
+    """A record with its own checksum that is not the one which was written, or another number of records."""
+    records = records_of(good)
+    head, end = records[0], records[-1]
+    assert isinstance(head, Header)
+    assert isinstance(end, End)
+    for changed in (
+        [replace(head, created=head.created + 1), *records[1:]],
+        [*records[:-1], replace(end, records=end.records + 1)],
+    ):
+        path = tmp_path / "bad.hdsb"
+        path.write_bytes(BUNDLE_LINE + b"".join(map(encode_bundle_record, changed)))
+        assert "does not have its hash" in refused(path)
 
 
 @pytest.mark.parametrize(

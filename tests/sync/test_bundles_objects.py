@@ -235,7 +235,10 @@ LEAVES: dict[str, Callable[[bytes], bytes]] = {
 def test_leaves_that_break_a_rule_are_refused(parts: Parts, refused: Refused, case: str) -> None:
     """What fsck would find later is found before: bytes that are no frames, not canonical, or in a wrong place."""
     replace_leaf(parts, LEAVES[case])
-    refused(parts)
+    reason = refused(parts)
+    assert {"a frame of another place": "of another place", "a frame less": "statistics"}.get(
+        case, ""
+    ) in reason
 
 
 def test_tries_of_another_shape_are_refused(parts: Parts, refused: Refused) -> None:
@@ -250,7 +253,7 @@ def test_tries_of_another_shape_are_refused(parts: Parts, refused: Refused) -> N
         )
 
     rebuild(parts, with_frames(tree))
-    refused(parts)
+    assert "frames that fit one leaf are split" in refused(parts)
     parts = take_copy(first)
     below = tree
     for _ in range(70):
