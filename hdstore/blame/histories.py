@@ -35,7 +35,8 @@ _DEAR = 16
 class Histories:
     """Answers who changed a frame of one dataset, when and how; safe to share between threads.
 
-    ``named`` returns the path of a version by its id. What is found is kept in ``folder``, which may be deleted.
+    ``named`` returns the path of a version by the ids of its dataset and its own. What is found is kept in ``folder``,
+    which may be deleted.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Histories:
         *,
         tmp: FilePath,
         lock: FilePath,
-        named: Callable[[str], str],
+        named: Callable[[str, str], str],
     ) -> None:
         self._objects = objects
         self._kept = KeptHistory(folder, tmp, lock)

@@ -16,7 +16,7 @@ __all__ = ["Namer"]
 class Namer:
     """Reads the commits that are named in one answer."""
 
-    def __init__(self, objects: Objects, named: Callable[[str], str]) -> None:
+    def __init__(self, objects: Objects, named: Callable[[str, str], str]) -> None:
         self._objects = objects
         self._named = named
         self._credits: dict[bytes, Credit] = {}
@@ -48,6 +48,6 @@ class Namer:
         if blob is None:
             raise DamagedError(f"Commit {commit} is not a version: it holds no version.")
         if blob not in self._versions:
-            version_id = decode_version(self._objects.read(blob, "blob")).id
-            self._versions[blob] = version_id, self._named(version_id)
+            document = decode_version(self._objects.read(blob, "blob"))
+            self._versions[blob] = document.id, self._named(document.dataset_id, document.id)
         return self._versions[blob]

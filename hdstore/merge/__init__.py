@@ -9,7 +9,16 @@ from hdstore.merge.documents import id_apart
 from hdstore.merge.frames import MergedFrame, merge_frames
 from hdstore.merge.mine import MINE_REF, drop_mine, note_mine, ours_by_parents
 from hdstore.merge.renaming import Renaming
-from hdstore.merge.resolving import kept_side, resolve, resolve_both, resolve_map, resolve_schema
+from hdstore.merge.resolving import (
+    kept_side,
+    resolve,
+    resolve_both,
+    resolve_map,
+    resolve_schema,
+    shown_in_frame,
+    shown_in_map,
+    shown_in_schema,
+)
 from hdstore.merge.schemas import merge_maps, merge_schemas
 from hdstore.merge.versions import MESSAGE, Merged, merge_commits, merge_versions
 
@@ -39,5 +48,8 @@ __all__ = [
     "resolve_both",
     "resolve_map",
     "resolve_schema",
+    "shown_in_frame",
+    "shown_in_map",
+    "shown_in_schema",
     "update_conflicts",
 ]

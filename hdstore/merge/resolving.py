@@ -22,7 +22,7 @@ from hdstore.codec import mask_value_name, typed_value
 from hdstore.errors import InvalidInputError, InvalidValueError
 from hdstore.ids import derive_id
 from hdstore.merge.members import MEDIUM_FIELDS
-from hdstore.merge.slots import ABSENT, Path, sort_conflicts
+from hdstore.merge.slots import ABSENT, Path, same, sort_conflicts
 from hdstore.model import (
     Annotation,
     Conflict,
@@ -36,7 +36,16 @@ from hdstore.model import (
     replace,
 )
 
-__all__ = ["kept_side", "resolve", "resolve_both", "resolve_map", "resolve_schema"]
+__all__ = [
+    "kept_side",
+    "resolve",
+    "resolve_both",
+    "resolve_map",
+    "resolve_schema",
+    "shown_in_frame",
+    "shown_in_map",
+    "shown_in_schema",
+]
 
 
 def resolve(frame: Frame | None, conflicts: Iterable[Conflict], side: int) -> Frame | None:
@@ -99,6 +108,27 @@ def resolve_both(frame: Frame | None, conflicts: Iterable[Conflict]) -> Frame | 
         if resolved is not None:
             resolved = _both_in_annotation(resolved, annotation_id, listed)
     return _checked(resolved)
+
+
+def shown_in_frame(frame: Frame | None, conflict: Conflict) -> int | None:
+    """Returns the side whose value a frame (None: there is none) holds now; None where it is neither or both."""
+    return _shown(conflict, frame, lambda value: _set_in_frame(frame, conflict.path, value))
+
+
+def shown_in_schema(schema: Schema, conflict: Conflict) -> int | None:
+    """Returns the side whose value a schema holds now; None where it is neither or both."""
+    return _shown(conflict, schema, lambda value: _set_in_schema(schema, conflict.path[1:], value))
+
+
+def shown_in_map(metadata: Metadata, conflict: Conflict) -> int | None:
+    """Returns the side whose value a version's metadata hold now; None where it is neither or both."""
+    return _shown(conflict, metadata, lambda value: _set_in_map(metadata, conflict.path[2:], value))
+
+
+def _shown(conflict: Conflict, held: Any, put: Callable[[Any], Any]) -> int | None:
+    """Returns the one side that changes nothing when it is put into what is held."""
+    found = [side for side in (0, 1) if same(held, put(_value(conflict, side)))]
+    return found[0] if len(found) == 1 else None
 
 
 def _both_in_annotation(frame: Frame, annotation_id: str, conflicts: Sequence[Conflict]) -> Frame:

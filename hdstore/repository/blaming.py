@@ -62,5 +62,5 @@ def _open(core: Core, dataset_id: str) -> Histories:
         core.layout.index / "history" / dataset_id,
         tmp=core.layout.tmp,
         lock=core.layout.locks / "history.lock",
-        named=lambda version_id: core.path_of(dataset_id, version_id),
+        named=core.path_of,
     )

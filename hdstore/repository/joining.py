@@ -83,7 +83,7 @@ def _renamed(core: Core, tip: str | None, commit: str, renaming: Renaming, progr
         return commit
     objects = core.objects
     state = VersionState(objects, commit)
-    message = f"Rename what {state.document.dataset_id}/{state.document.id} holds\n\n"
+    what = core.path_of(state.document.dataset_id, state.document.id)
     parents = []
     for earlier in history(objects, tip) if tip else ():
         found = re.search(rf"\nfrom ([0-9a-f]{{40}})\nnames {renaming.digest}$", earlier.message)
@@ -116,5 +116,5 @@ def _renamed(core: Core, tip: str | None, commit: str, renaming: Renaming, progr
             parents=parents,
             author=core.author,
             time=core.now(),
-            message=f"{message}from {commit}\nnames {renaming.digest}",
+            message=f"Rename what {what} holds\n\nfrom {commit}\nnames {renaming.digest}",
         )

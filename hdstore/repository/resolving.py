@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -14,6 +15,9 @@ from hdstore.merge import (
     resolve_both,
     resolve_map,
     resolve_schema,
+    shown_in_frame,
+    shown_in_map,
+    shown_in_schema,
     update_conflicts,
 )
 from hdstore.merge import resolve as resolve_frame
@@ -26,11 +30,24 @@ from hdstore.version import Batch, Built, VersionState, commit_info
 if TYPE_CHECKING:
     from hdstore.repository.version import DatasetVersion
 
-__all__ = ["Choice", "conflicts", "resolve", "side_commits"]
+__all__ = ["Choice", "WaitingConflict", "conflicts", "resolve", "side_commits", "waiting"]
 
 Choice: TypeAlias = Literal["ours", "theirs", "both", "keep"]
 
 _CHOICES = ("ours", "theirs", "both", "keep")
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingConflict:
+    """A conflict, which of its sides is ours, and which one the version shows now.
+
+    Both are 0 or 1. ``ours`` is None where that is not known here; ``shown`` where the version holds neither's value,
+    because the thing was changed or removed since the merge.
+    """
+
+    conflict: Conflict
+    ours: int | None
+    shown: int | None
 
 
 def conflicts(version: DatasetVersion, frame_id: str | None = None) -> list[Conflict]:
@@ -45,6 +62,24 @@ def conflicts(version: DatasetVersion, frame_id: str | None = None) -> list[Conf
         else conflicts_of(core.objects, state, frame_id)
     )
     return sorted(found, key=lambda conflict: (conflict.frame_id, conflict.path))
+
+
+def waiting(version: DatasetVersion, frame_id: str | None = None) -> Iterator[WaitingConflict]:
+    """Streams the conflicts of a version, or of one of its frames, in order, each with what is known of its sides."""
+    state = version.state()
+    sides = Sides(version._core)
+    for name, group in groupby(conflicts(version, frame_id), lambda conflict: conflict.frame_id):
+        frame = state.find(name) if name else None
+        for conflict in group:
+            first, second = (side.commit for side in conflict.sides)
+            own = sides.known(first, second)
+            if name:
+                shown = shown_in_frame(frame, conflict)
+            elif conflict.path[:1] == ("schema",):
+                shown = shown_in_schema(state.schema, conflict)
+            else:
+                shown = shown_in_map(state.document.metadata, conflict)
+            yield WaitingConflict(conflict, None if own is None else (first, second).index(own), shown)
 
 
 def side_commits(version: DatasetVersion, found: Iterable[Conflict]) -> dict[str, Commit]:

@@ -27,16 +27,20 @@ class Sides:
         It is the one that this repository's draft held before it merged them, or else the one whose own commits are
         all by this repository's author while the other's are not.
         """
-        pair = frozenset((first, second))
-        if pair not in self._known:
-            self._known[pair] = self._noted.get(pair) or self._by_authors(first, second)
-        found = self._known[pair]
+        found = self.known(first, second)
         if found is None:
             raise InvalidInputError(
                 f"Which side is yours is not known here: it is {self.describe(first)}, or {self.describe(second)}. Say"
                 " which one to take with --side COMMIT."
             )
         return found
+
+    def known(self, first: str, second: str) -> str | None:
+        """Returns the side of two merged commits that is ours, None where that is not known."""
+        pair = frozenset((first, second))
+        if pair not in self._known:
+            self._known[pair] = self._noted.get(pair) or self._by_authors(first, second)
+        return self._known[pair]
 
     def number(self, conflict: Conflict, choice: str, side: str | None) -> int:
         """Returns which of a conflict's sides is meant by a choice (ours, theirs), or by a commit's first digits."""

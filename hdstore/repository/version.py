@@ -304,6 +304,7 @@ class DatasetVersion:
 
     merge = merging.merge
     conflicts = resolving.conflicts
+    waiting = resolving.waiting
     side_commits = resolving.side_commits
     resolve = resolving.resolve
     restore = restoring.restore

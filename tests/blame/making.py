@@ -62,7 +62,7 @@ class Making:
             self.layout.index / "history" / name,
             tmp=self.layout.tmp,
             lock=self.layout.locks / "history.lock",
-            named=lambda version: f"plates/{version}",
+            named="{}/{}".format,
         )
 
     def forget(self) -> None:

@@ -153,7 +153,7 @@ def check_blame(blame: FrameBlame, model: Model) -> None:
         for each in one.fields:
             assert same_value(each.value, fields(value)[each.path])
             assert each.by.commit.id == model.field(tip, name, each.path)
-            assert each.by.version == f"plates/{each.by.commit.version_id}"
+            assert each.by.version == f"plates.1/{each.by.commit.version_id}"
             parents = [model.values[parent] for parent in model.parents[each.by.commit.id]]
             befores = [fields(p if name is None or p is None else p.annotation(name)) for p in parents]
             assert len(each.befores) == len(befores)

@@ -18,7 +18,7 @@ def main() -> None:
             layout.index / "history" / "plates.1",
             tmp=layout.tmp,
             lock=layout.locks / "history.lock",
-            named=str,
+            named="{}/{}".format,
         )
         events = list(found.events(line.strip(), "a"))
         print(len(events), events[0].commit.id, flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from hdstore.cli.exits import Exit
-from hdstore.model import Author, Box, ReplaceAnnotation, replace
+from hdstore.merge import drop_mine
+from hdstore.model import Author, Box, RemoveAnnotation, ReplaceAnnotation, SetFrameMetadata, replace
 from hdstore.repository import open_repository
 
 Run = Callable[..., Any]
@@ -73,13 +75,21 @@ def test_conflicts_are_listed_for_people_and_for_programs(run: Run, merged: Path
     found = run("conflicts", "street/mine", "--json").json
 
     assert listed.lines[0] == "a"
-    assert listed.lines[1].startswith("  annotations/car-0/geometry  (was {")
-    assert [line[:6] for line in listed.lines[2:4]] == ["    - ", "    + "]
-    assert "Ada Lovelace" in "".join(listed.lines)
-    assert "Bob" in "".join(listed.lines)
-    assert listed.lines[-1].startswith("1 conflict in 1 frame; resolve with 'hdstore resolve street/mine")
+    assert listed.lines[1:3] == ["  annotations/car-0/geometry", "      was     box 1.5, 2, 10 x 5"]
+    (bob,) = [line for line in listed.lines if "Bob" in line]
+    (ours,) = [line for line in listed.lines if "Ada Lovelace" in line]
+    assert re.fullmatch(r"    [* ] ours    box 5, 2, 10 x 5  Ada Lovelace [\d: -]{16} \([0-9a-f]{10}\)", ours)
+    assert re.fullmatch(r"    [* ] theirs  box 6, 2, 10 x 5  Bob [\d: -]{16} \([0-9a-f]{10}\)", bob)
+    assert [line[4] for line in (ours, bob) if line[4] == "*"] == ["*"]
+    assert (ours[4] == "*") == (x_of(run, "street/mine") == 5)
+    assert listed.lines[-3] == "1 conflict in 1 frame; * is what the draft shows meanwhile."
+    assert listed.lines[-1] == "    hdstore resolve street/mine --all --ours"
     assert [(one["frame"], one["path"]) for one in found] == [("a", ["annotations", "car-0", "geometry"])]
     assert {side["author"]: side["value"]["x"] for side in found[0]["sides"]} == {"Ada Lovelace": 5, "Bob": 6}
+    assert (found[0]["ours"], found[0]["shown"]) == (
+        [side["author"] for side in found[0]["sides"]].index("Ada Lovelace"),
+        1,
+    )
     assert run("conflicts", "street/mine", "b").lines == ["No conflicts."]
     assert run("conflicts", "street/bob", "--json").json == []
     published = run("version", "publish", "street/mine", code=Exit.CONFLICT)
@@ -91,8 +101,9 @@ def test_a_conflict_is_resolved_to_a_side(run: Run, merged: Path, how: str, x: f
     """One save, and then nothing is left."""
     done = run("resolve", "street/mine", "a", how)
 
-    assert done.lines[0].startswith("Resolved; 0 frames added")
-    assert done.lines[0].endswith("No conflict left.")
+    assert re.fullmatch(
+        "Resolved 1 conflict: (1 frame updated|no frame changed). No conflict left.", done.lines[0]
+    )
     assert x_of(run, "street/mine") == x
     gone = run("resolve", "street/mine", "a", how, code=Exit.NOT_FOUND)
     assert "may be resolved already" in gone.err
@@ -178,3 +189,56 @@ def test_a_draft_of_several_parents_says_what_waits(run: Run, street: Path) -> N
     assert made.lines[1] == "1 conflict to resolve: see 'hdstore conflicts street/both'."
     assert len(run("version", "create", "street/over", *parents, "--overlay").lines) == 1
     assert x_of(run, "street/over") == 6
+
+
+def test_the_command_that_the_listing_ends_with_works(run: Run, merged: Path) -> None:
+    """For all frames and for one, where it is known whose side is whose, and where it is not."""
+    merge = run("log", "street/mine", "--json").json[0]["id"]
+    for words, how in (((), ["--all", "--ours"]), (("a",), ["a", "--ours"])):
+        command = shlex.split(run("conflicts", "street/mine", *words).lines[-1])
+        assert command == ["hdstore", "resolve", "street/mine", *how]
+        assert run(*command[1:]).lines[0].endswith("No conflict left.")
+        run("restore", "street/mine", "--at", merge)
+    with open_repository(merged) as repository:
+        drop_mine(repository._core.refs, [merge])
+    # To Cyd, who has neither side, the commits must be named.
+    with open_repository(merged, author=Author(name="Cyd", email="cyd@example.org")) as repository:
+        (waiting,) = repository.version("street/mine").waiting()
+    assert (waiting.ours, waiting.shown) == (None, 1)
+
+
+def test_conflicts_are_told_in_words_and_the_one_that_is_shown_is_marked(run: Run, merged: Path) -> None:
+    """Annotations, labels and keys; after an edit to something else none is marked."""
+    run("version", "create", "street/third", "--parent", "Current")
+    run("version", "create", "street/fourth", "--parent", "Current")
+    with open_repository(merged) as repository:
+        third, fourth = repository.version("street/third"), repository.version("street/fourth")
+        held = third.frame("a").annotations[0]
+        third.apply(
+            ReplaceAnnotation(frame_id="a", annotation=replace(held, labels=("van", "taxi"))),
+            SetFrameMetadata(frame_id="a", set={"place": {"city": "Bonn"}}),
+            RemoveAnnotation(frame_id="b", annotation_id="bus-1"),
+        )
+        bus = next(one for one in fourth.frame("b").annotations if one.id == "bus-1")
+        fourth.apply(
+            ReplaceAnnotation(frame_id="a", annotation=replace(held, labels=())),
+            SetFrameMetadata(frame_id="a", set={"place": None}),
+            ReplaceAnnotation(frame_id="b", annotation=replace(bus, labels=("coach",))),
+        )
+        assert fourth.merge(third).conflicts == 3
+        fourth.apply(SetFrameMetadata(frame_id="a", set={"place": "Ulm"}))
+    lines = run("conflicts", "street/fourth").lines
+    told = [line.partition("  Ada ")[0].rstrip() for line in lines]
+
+    # Both sides were saved within one second, so either may come first.
+    assert [told[at] for at in (0, 1, 2, 5, 6, 9, 10, 11)] == [
+        *("a", "  annotations/car-0/labels", "      was     car", "  metadata/place", '      was     "Köln"'),
+        *("b", "  annotations/bus-1", '      was     box 1.5, 2, 10 x 5 "bus"'),
+    ]
+    values = [{line[6:] for line in told[at : at + 2]} for at in (3, 7, 12)]
+    assert values[0] == {"theirs  van, taxi", "ours    none"}
+    assert values[1] == {'theirs  {"city":"Bonn"}', "ours    null"}
+    assert values[2] == {"theirs  deleted", 'ours    box 1.5, 2, 10 x 5 "coach"'}
+    stars = ["".join(line[4] for line in told[at : at + 2]).strip() for at in (3, 7, 12)]
+    assert stars == ["*", "", "*"]
+    assert {line[6:10] for line in told if line[4:5] == "*" and "coach" in line} == {"ours"}

@@ -149,6 +149,7 @@ def _print_annotations(found: FrameBlame) -> None:
         say("No annotations.")
     changed = [field for field in found.fields if field.by.commit.id != found.added.commit.id]
     if changed:
+        say("")
         _print_table(changed)
 
 

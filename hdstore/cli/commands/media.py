@@ -28,9 +28,7 @@ def status(
     context: typer.Context,
     version: Annotated[
         str,
-        typer.Argument(
-            metavar="[DATASET/VERSION]", help="Only the media of this version.", show_default=False
-        ),
+        typer.Argument(metavar="DATASET/VERSION", help="Only the media of this version.", show_default=False),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -73,7 +71,7 @@ def fetch(
     context: typer.Context,
     choice: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[all|version:D/V|view:NAME]...", help="Which media.", show_default="all"),
+        typer.Argument(metavar="all|version:D/V|view:NAME", help="Which media.", show_default="all"),
     ] = None,
     remote: Annotated[
         str, typer.Option("--from", metavar="REMOTE", help="Only from this remote.", show_default=False)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from hdstore.cli.conflicting import closing_lines, conflict_json, conflict_lines
 from hdstore.cli.failures import writing
 from hdstore.cli.opening import AsJson, VersionPath, only_one, open_repository, read_json
-from hdstore.cli.output import count, iso_time, print_json, print_lines, say, wall_time
+from hdstore.cli.output import count, print_json, print_lines, say
 from hdstore.cli.progress import working
 from hdstore.cli.registry import command
 from hdstore.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from hdstore.model import Changes, Commit, Conflict, ConflictSide, Frame
+    from hdstore.model import Changes, Frame
     from hdstore.repository import DatasetVersion, MergeReport
     from hdstore.repository.resolving import Choice
 
 __all__ = ["add_to", "say_merged"]
-
-_SHORT = 60
-"""Characters of a value that are shown."""
 
 
 def merge(
@@ -73,10 +70,7 @@ def say_merged(report: MergeReport, draft: DatasetVersion, what: str, *, as_json
         f" {report.removed:,} removed{joined}."
     )
     if report.conflicts:
-        say(
-            f"{count(report.conflicts, 'conflict')} to resolve: see 'hdstore conflicts {draft.path}', then 'hdstore"
-            f" resolve {draft.path}'."
-        )
+        say(f"{count(report.conflicts, 'conflict')} to resolve: see 'hdstore conflicts {draft.path}'.")
 
 
 def conflicts(
@@ -84,70 +78,22 @@ def conflicts(
     path: VersionPath,
     frame_id: Annotated[
         str | None,
-        typer.Argument(metavar="[FRAME]", help="Those of one frame only.", show_default=False),
+        typer.Argument(metavar="FRAME", help="Those of one frame only.", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Shows what a merge could not decide, with what each side holds, who saved it and when."""
     with open_repository(context) as repository:
         version = repository.version(path)
-        found = version.conflicts(frame_id)
-        commits = version.side_commits(found)
+        found = list(version.waiting(frame_id))
+        commits = version.side_commits(waiting.conflict for waiting in found)
         if as_json:
-            print_json([_conflict_json(conflict, commits) for conflict in found])
-            return
-        print_lines(_lines(found, commits))
-        frames = {conflict.frame_id for conflict in found if conflict.frame_id}
-        if not found:
+            print_json([conflict_json(waiting, commits) for waiting in found])
+        elif not found:
             say("No conflicts.")
-            return
-        say(
-            f"{count(len(found), 'conflict')} in {count(len(frames), 'frame')}; resolve with 'hdstore resolve"
-            f" {version.path} --ours', --theirs, --both or --keep."
-        )
-
-
-def _lines(found: list[Conflict], commits: dict[str, Commit]) -> list[str]:
-    lines, frame_id = [], None
-    for conflict in found:
-        if conflict.frame_id != frame_id:
-            frame_id = conflict.frame_id
-            lines.append(frame_id or "the version itself")
-        what = "/".join(conflict.path) or "the whole frame"
-        lines.append(f"  {what}  (was {_value(conflict.base)})")
-        lines += [
-            f"    {shown} {_who(side, commits)}: {_value(side)}"
-            for shown, side in zip("-+", conflict.sides, strict=True)
-        ]
-    return lines
-
-
-def _who(side: ConflictSide, commits: dict[str, Commit]) -> str:
-    commit = commits.get(side.commit)
-    if commit is None:
-        return side.commit[:10]
-    return f"{side.commit[:10]} {wall_time(commit.time)} {commit.author.name}"
-
-
-def _value(side: ConflictSide) -> str:
-    if not side.present:
-        return "not there" if not side.commit else "deleted"
-    text = json.dumps(side.value, ensure_ascii=False, sort_keys=True)
-    return text if len(text) <= _SHORT else f"{text[: _SHORT - 3]}..."
-
-
-def _conflict_json(conflict: Conflict, commits: dict[str, Commit]) -> dict[str, Any]:
-    def side(held: ConflictSide) -> dict[str, Any]:
-        commit = commits.get(held.commit)
-        known = {"author": commit.author.name, "time": iso_time(commit.time)} if commit else {}
-        return {"commit": held.commit, **known, "present": held.present, "value": held.value}
-
-    return {
-        "frame": conflict.frame_id,
-        "path": list(conflict.path),
-        "base": {"present": conflict.base.present, "value": conflict.base.value},
-        "sides": [side(held) for held in conflict.sides],
-    }
+        else:
+            print_lines(conflict_lines(found, commits))
+            print_lines(closing_lines(found, version.path, frame_id))
 
 
 def resolve(
@@ -156,7 +102,7 @@ def resolve(
     frame_id: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FRAME]",
+            metavar="FRAME",
             help="The frame; '' means the schema and metadata of the version.",
             show_default=False,
         ),
@@ -195,6 +141,7 @@ def resolve(
         raise InvalidInputError("A frame made by hand resolves the conflicts of one frame; leave --all out.")
     with open_repository(context) as repository:
         version = repository.version(path)
+        before = len(version.conflicts())
         with writing(version):
             changes = version.resolve(
                 frame_id,
@@ -204,7 +151,10 @@ def resolve(
                 paths=None if only is None else _paths(version, frame_id, only),
             )
         left = len(version.conflicts())
-        say(f"Resolved; {_counts(changes)}. {count(left, 'conflict') if left else 'No conflict'} left.")
+        say(
+            f"Resolved {count(before - left, 'conflict')}: {_counts(changes)}."
+            f" {count(left, 'conflict') if left else 'No conflict'} left."
+        )
 
 
 def _choice(flags: dict[str, bool], given: str | None, side: str | None) -> Choice | None:
@@ -225,7 +175,8 @@ def _frame(given: str) -> Frame:
 
 def _paths(version: DatasetVersion, frame_id: str | None, names: list[str]) -> list[tuple[str, ...]]:
     """Returns the paths of conflicts that are called so; a key with a slash in it is part of its name here."""
-    return [conflict.path for conflict in version.conflicts(frame_id) if "/".join(conflict.path) in names]
+    paths = {"/".join(conflict.path): conflict.path for conflict in version.conflicts(frame_id)}
+    return [paths.get(name, tuple(name.split("/"))) for name in names]
 
 
 def restore(
@@ -255,12 +206,12 @@ def restore(
 
 
 def _counts(changes: Changes) -> str:
-    also = "".join(
-        f", {what} changed"
-        for what, differs in (("schema", changes.schema), ("metadata", changes.metadata))
-        if differs
-    )
-    return f"{count(changes.added, 'frame')} added, {changes.updated:,} updated, {changes.removed:,} removed{also}"
+    """Returns what a save changed, in words; what did not change is left out."""
+    frames = ((changes.added, "added"), (changes.updated, "updated"), (changes.removed, "removed"))
+    parts = [f"{count(number, 'frame')} {what}" for number, what in frames if number]
+    parts += ["schema changed"] if changes.schema else []
+    parts += ["metadata changed"] if changes.metadata else []
+    return ", ".join(parts) or "no frame changed"
 
 
 def add_to(app: typer.Typer) -> None:
