@@ -106,13 +106,15 @@ class Histories:
         graph = line.graph
         known: dict[int, Credits] = {}
         found = self._kept.load_credits(key)
-        # Where clocks went wrong, which of two sides of a merge was last depends on what came after.
-        if found is not None and graph.is_regular:
+        if found is not None:
             commit, rows = found
             at = graph.position(bytes.fromhex(commit))
             credits = _credits_of(rows, graph)
             value = None if at is None else line.value(line.mark(at))
             if at is not None and value is not None and credits.keys() == _all_of(value):
+                if not graph.is_regular and len(graph.others):
+                    # Where clocks went wrong, which of two sides of a merge was last depends on what came after.
+                    credits = {question: mark for question, mark in credits.items() if question[1] != LAST}
                 known[line.mark(at)] = credits
         credits, looked = trace(line, known)
         if looked >= _DEAR:

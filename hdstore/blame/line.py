@@ -30,7 +30,9 @@ class Line:
         self.graph = graph
         self._changes = changes
         self._leaves = leaves
-        self._marks: list[int] = np.union1d(graph.starts, np.array([*changes], np.int64)).tolist()
+        # numpy's own union loads a third of numpy. A mark may stand in it twice.
+        marks = np.concatenate((graph.starts, np.fromiter(changes, np.int64, len(changes))))
+        self._marks: list[int] = np.sort(marks).tolist()
         self._found: dict[int, bytes] = {}
         self._values: OrderedDict[bytes, Parts] = OrderedDict()
         self._tip = tip

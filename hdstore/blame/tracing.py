@@ -6,7 +6,7 @@ merge each part follows its own parent. So a merge is named only for what was co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import TypeAlias
 
@@ -61,10 +61,9 @@ def trace(line: Line, known: Mapping[int, Credits]) -> tuple[Credits, int]:
         mark = -heappop(waiting)
         wanted = asked.pop(mark)
         if mark in known:
-            for name, paths in wanted.items():
-                for path in paths:
-                    credit((name, path), known[mark][name, path])
-            continue
+            wanted = _unknown(wanted, known[mark], credit)
+            if not wanted:
+                continue
         looked += 1
         for target, passed in _step(line, mark, wanted).items():
             if target == mark:
@@ -78,6 +77,19 @@ def trace(line: Line, known: Mapping[int, Credits]) -> tuple[Credits, int]:
                 asked[target] = passed
                 heappush(waiting, -target)
     return credits, looked
+
+
+def _unknown(wanted: Asked, known: Credits, credit: Callable[[Question, int], None]) -> Asked:
+    """Credits what is known, and returns what is left to be asked."""
+    left: Asked = {}
+    for name, paths in wanted.items():
+        for path in paths:
+            found = known.get((name, path))
+            if found is None:
+                left.setdefault(name, set()).add(path)
+            else:
+                credit((name, path), found)
+    return left
 
 
 def _step(line: Line, mark: int, wanted: Asked) -> dict[int, Asked]:
@@ -134,7 +146,8 @@ def is_own(value: Parts | None, parents: Sequence[Parts | None], name: str | Non
     """Says whether a merge gave an annotation, or the frame, something that none of its parents has.
 
     That is a field of another value, an annotation that is new, or one that all of them had and that is gone. A merge
-    that only took each part from one of its parents made nothing of its own; the order of annotations is nobody's change.
+    that only took each part from one of its parents made nothing of its own; an order of annotations is nobody's
+    change.
     """
     held = [parent for parent in parents if parent is not None]
     if value is None:
@@ -150,6 +163,4 @@ def _is_own_part(value: Parts, held: Sequence[Parts], name: str | None) -> bool:
     if any(parent.whole(name) == value.whole(name) for parent in there):
         return False
     paths = set(value.fields(name)).union(*(parent.fields(name) for parent in there))
-    return any(
-        all(parent.field(name, path) != value.field(name, path) for parent in there) for path in paths
-    )
+    return any(all(parent.field(name, path) != value.field(name, path) for parent in there) for path in paths)

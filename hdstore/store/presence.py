@@ -27,7 +27,7 @@ _MAGIC = b"\xfftOc\x00\x00\x00\x02"
 _FANOUT_END = 8 + 1024
 _FANOUT = struct.Struct(">256I")
 _SMALL = 4 << 20
-_NEAR = 64
+_NEAR = 256
 """So many ids are searched by their bytes at once: that takes less than halving them further."""
 
 _LARGE = 1 << 31
