@@ -150,12 +150,15 @@ def annotations_of(data: bytes) -> dict[str, bytes]:
         raise DamagedError(f"Stored bytes are not a frame: {error}.") from error
 
 
-def is_canonical_frame(data: bytes) -> bool:
-    """Says whether bytes are exactly what ``encode_frame`` gives for the frame they hold."""
+def is_canonical_frame(data: bytes, frame: Frame) -> bool:
+    """Says whether bytes are exactly what ``encode_frame`` gives for the frame that was decoded from them."""
     try:
-        return encode_frame(decode_frame(data)) == data
-    except (DamagedError, InvalidValueError):
+        check_given_frame(frame)
+        plain = _without_defaults(frame)
+        check_frame(plain)
+    except InvalidValueError:
         return False
+    return _encoder.encode(plain) == data
 
 
 def canonical_bytes(value: Any) -> bytes:

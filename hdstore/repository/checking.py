@@ -11,8 +11,9 @@ from hdstore.model import DatasetDocument, Progress, ViewDocument
 from hdstore.repository.core import KEEP_REF, Core, draft_ref, keep_ref, published_ref
 from hdstore.repository.indexing import index_damage
 from hdstore.repository.reports import Finding
-from hdstore.store import CATALOG_REF, FORMAT, Catalog, decode_commit, verify_files
+from hdstore.store import CATALOG_REF, FORMAT, Catalog, decode_commit, is_foreign_ref, verify_files
 from hdstore.sync import INCOMING_REF, Remotes
+from hdstore.sync.absent import absent
 from hdstore.sync.mediaplace import may_keep_media
 from hdstore.version import VersionState, VersionVerifier, commit_of, stands_for
 
@@ -111,12 +112,14 @@ class _Check:
     def _named_versions(self, datasets: dict[str, DatasetDocument]) -> Iterator[Finding]:
         """Notes what versions are called; those that the catalog names must be there."""
         held = set(self._ref_names())
+        never_came = absent(self._core.refs)
         for dataset in datasets.values():
             for version_id, record in dataset.versions.items():
                 path = f"{dataset.id}/{version_id}"
                 self._names[path] = f"{dataset.name}/{record.name}"
                 refs = (draft_ref(dataset.id, version_id), published_ref(dataset.id, version_id))
-                if not (record.deleted or dataset.deleted) and held.isdisjoint(refs):
+                gone = held.isdisjoint(refs) and path not in never_came
+                if gone and not (record.deleted or dataset.deleted):
                     called = f"{self._names[path]} ({path})"
                     yield Finding("version", called, "the catalog names it, but it has no branch and no tag")
 
@@ -137,13 +140,16 @@ class _Check:
                 )
 
     def _pins(self, views: dict[str, ViewDocument]) -> Iterator[Finding]:
-        """Checks that what living views pin is there, is what they say, and is kept."""
+        """Checks that what living views pin is there, is what they say, and is kept; part of it may never have come."""
+        never_came = absent(self._core.refs)
         for document in views.values():
             if document.deleted:
                 continue
             called = f"{document.name} ({document.id})"
             datasets = {query.version: query.dataset for query in document.view.queries}
             for version_id, commit in document.view.pins.items():
+                if f"keep/{commit}" in never_came and not self._core.objects.exists(commit):
+                    continue
                 try:
                     held = VersionState(self._core.objects, commit).document
                     kept = self._core.refs.get(keep_ref(commit))
@@ -175,7 +181,7 @@ class _Check:
             yield Finding("ref", "packed-refs", str(error))
         tips: dict[str, str] = {}
         for name in sorted(set(self._ref_names())):
-            if name == CATALOG_REF or name.endswith("/heads/hdstore"):
+            if name == CATALOG_REF or name.endswith("/heads/hdstore") or is_foreign_ref(name):
                 continue
             try:
                 oid = core.refs.get(name)

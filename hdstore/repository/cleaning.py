@@ -10,7 +10,7 @@ from hdstore.model import Progress
 from hdstore.repository.core import KEEP_REF, Core, keep_moves
 from hdstore.repository.indexing import compact_index
 from hdstore.repository.reports import GcReport
-from hdstore.store import CATALOG_REF, RefUpdate, decode_commit, files, gc_objects
+from hdstore.store import CATALOG_REF, RefUpdate, decode_commit, files, gc_objects, is_foreign_ref
 from hdstore.version import VersionState, commit_of, media_of
 
 __all__ = ["collect_garbage"]
@@ -69,7 +69,7 @@ def _needed_media(core: Core, progress: Progress | None) -> set[str]:
     """Returns the hashes of all media that any reachable commit names; each leaf is read once."""
     waiting = []
     for name, oid in core.refs.list("refs/").items():
-        if not name.endswith("heads/hdstore"):
+        if not name.endswith("heads/hdstore") and not is_foreign_ref(name):
             waiting.append(commit_of(core.objects, oid))
     seen: set[str] = set()
     leaves: set[str] = set()

@@ -15,7 +15,7 @@ from hdstore.errors import AmbiguousNameError, DamagedError, InvalidInputError, 
 from hdstore.model import DatasetDocument, Frame, Progress
 from hdstore.repository.core import SEEN_REF, Core
 from hdstore.repository.naming import find_one, split_path
-from hdstore.store import CATALOG_REF, Catalog, decode_commit
+from hdstore.store import CATALOG_REF, Catalog, decode_commit, is_foreign_ref
 from hdstore.version import VersionState, commit_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,11 @@ def _any_commit(core: Core, digits: str) -> VersionState:
         refs = chain.from_iterable(
             core.refs.list(prefix).items() for prefix in ("refs/heads/", "refs/tags/", SEEN_REF)
         )
-        tips = {commit_of(core.objects, oid) for name, oid in refs if not name.endswith(CATALOG_REF[4:])}
+        tips = {
+            commit_of(core.objects, oid)
+            for name, oid in refs
+            if not name.endswith(CATALOG_REF[4:]) and not is_foreign_ref(name)
+        }
         found = _one_of(digits, _earlier(core, tips), "the history of any version")
     state = VersionState(core.objects, found)
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hdstore.model import Progress
 from hdstore.repository.core import Core
-from hdstore.store import CATALOG_REF, files
+from hdstore.store import CATALOG_REF, files, is_foreign_ref
 from hdstore.version import VersionState, commit_of, earlier_trees
 
 if TYPE_CHECKING:
@@ -139,6 +139,6 @@ def _living_trees(core: Core) -> list[str]:
     found: dict[str, None] = {}
     for prefix in ("refs/heads/", "refs/tags/"):
         for name, oid in core.refs.list(prefix).items():
-            if name != CATALOG_REF:
+            if name != CATALOG_REF and not is_foreign_ref(name):
                 found[VersionState(core.objects, commit_of(core.objects, oid)).trie.tree] = None
     return [*found]

@@ -16,7 +16,7 @@ from hdstore.repository.dataset import Dataset
 from hdstore.repository.dataviews import DataView
 from hdstore.repository.naming import find_one, split_path
 from hdstore.repository.views import find_view
-from hdstore.store import decode_commit
+from hdstore.store import decode_commit, is_foreign_ref
 from hdstore.sync import INCOMING_REF, Remotes
 from hdstore.sync.mediaplace import MediaPlace, Transferred, media_place
 from hdstore.version import VersionState, commit_of, kept_media
@@ -114,7 +114,7 @@ def tips(core: Core) -> Iterator[str]:
     """Yields the commits that drafts, published versions and pinned views stand at, each once."""
     seen = set()
     for name, oid in core.refs.list("refs/").items():
-        if name.endswith("heads/hdstore") or name.startswith(INCOMING_REF):
+        if name.endswith("heads/hdstore") or name.startswith(INCOMING_REF) or is_foreign_ref(name):
             continue
         commit = commit_of(core.objects, oid)
         if commit not in seen:

@@ -27,7 +27,7 @@ from hdstore.store.locks import Lock
 from hdstore.store.objects import Objects, Writer
 from hdstore.store.packing import maybe_pack_in_background
 from hdstore.store.process import Answer, plain_line
-from hdstore.store.refnames import is_ref_name
+from hdstore.store.refnames import is_foreign_ref, is_ref_name
 from hdstore.store.refs import Refs, RefUpdate
 from hdstore.store.safety import check as check_layout
 from hdstore.store.safety import check_git_folder, check_settings
@@ -78,6 +78,7 @@ __all__ = [
     "fits",
     "gc_objects",
     "git_available",
+    "is_foreign_ref",
     "is_ref_name",
     "libgit2_reach_from_environment",
     "local_program",

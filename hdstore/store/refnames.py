@@ -7,10 +7,15 @@ import re
 from urllib.parse import quote
 
 from hdstore.errors import InvalidValueError
+from hdstore.ids import NAMED_ID_PATTERN
 
-__all__ = ["check_ref_name", "file_name_of", "is_ref_name"]
+__all__ = ["check_ref_name", "file_name_of", "is_foreign_ref", "is_ref_name"]
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|@\{|//|/\.|\.lock(/|$)|[./]$")
+_OTHERS = r"refs/(?:hdstore/(?:incoming|remotes)/[^/]+/)?"
+_ID = NAMED_ID_PATTERN.pattern
+_BRANCH_OR_TAG = re.compile(rf"{_OTHERS}(?:heads|tags)/.*", re.DOTALL)
+_OWN = re.compile(rf"{_OTHERS}(?:heads/hdstore|(?:heads|tags)/{_ID}/{_ID}|tags/keep/.*)", re.DOTALL)
 _LONGEST = 1000
 _LONGEST_PART = 250
 """A file system takes 255 bytes, and ``.lock`` is put behind."""
@@ -30,6 +35,14 @@ def check_ref_name(name: str) -> str:
     if not is_ref_name(name):
         raise InvalidValueError(f"{name!r} can not be the name of a ref.")
     return name
+
+
+def is_foreign_ref(name: str) -> bool:
+    """Says whether a ref is a branch or tag that is neither the catalog, nor a version, nor what a view pins.
+
+    Such belong to other programs and people, in this repository or in another one: they are left where they are.
+    """
+    return bool(_BRANCH_OR_TAG.fullmatch(name)) and not _OWN.fullmatch(name)
 
 
 def file_name_of(ref: str) -> str:

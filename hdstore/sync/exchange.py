@@ -23,8 +23,9 @@ from hdstore.errors import (
 )
 from hdstore.merge import note_mine
 from hdstore.model import Progress
-from hdstore.store import CATALOG_REF, Catalog, Layout, Lock, Objects, Refs, RefUpdate, files
-from hdstore.sync.judging import check_outcome, is_exchanged, judge
+from hdstore.store import CATALOG_REF, Catalog, Layout, Lock, Objects, Refs, RefUpdate, files, is_foreign_ref
+from hdstore.sync.absent import absent_moves
+from hdstore.sync.judging import check_outcome, judge
 from hdstore.sync.merging import Forward, Merges, PullFirst
 from hdstore.sync.planning import CATALOG, Outcome, combine
 from hdstore.sync.remotes import SEEN_REF, Remotes, incoming_ref, seen_ref
@@ -83,7 +84,7 @@ class Exchange:
     def ours(self) -> dict[str, str]:
         """Returns drafts, catalog and published versions of this repository, without the first part of their names."""
         found = {**self._refs.list("refs/heads/"), **self._refs.list("refs/tags/")}
-        return _exchanged({name.removeprefix("refs/"): oid for name, oid in found.items()})
+        return {name.removeprefix("refs/"): oid for name, oid in found.items() if not is_foreign_ref(name)}
 
     def fetch(self, remote: str, *, progress: Progress | None = None) -> SyncReport:
         """Brings what a remote has, and notes it as seen; nothing of this repository's own moves."""
@@ -123,6 +124,7 @@ class Exchange:
                 theirs=sender,
                 seen=seen,
                 elsewhere=self._remotes.tags_elsewhere(remote or ""),
+                by_age=remote is None,
             )
             check_outcome(self._objects, outcome.refs, source)
             moves = _differences("refs/", ours, outcome.refs)
@@ -130,6 +132,7 @@ class Exchange:
                 moves += _differences(seen_ref(remote), seen, sender)
             if incoming:
                 moves += [RefUpdate(name, oid, None) for name, oid in self._refs.list(incoming).items()]
+            moves += absent_moves(self._objects, self._refs, ours, outcome.refs)
             # Before refs move: "ours" would mean nothing in a merge that nobody noted.
             for ours_before, merge in outcome.merged.values():
                 if ours_before:
@@ -247,7 +250,8 @@ class Exchange:
         if transport.inner is not None:
             self._remotes.note_inner(remote, transport.inner)
         self._objects.settle()
-        sender = _exchanged(self._remotes.incoming(remote))
+        self._remotes.drop_incoming(remote, is_foreign_ref)
+        sender = self._remotes.incoming(remote)
         try:
             judge(
                 self._objects,
@@ -269,11 +273,6 @@ class Exchange:
             updates = _differences(base, self._remotes.seen(remote), now)
             self._refs.transaction(updates)
         return [update.name.removeprefix(base) for update in updates]
-
-
-def _exchanged(refs: Mapping[str, str]) -> dict[str, str]:
-    """Returns the catalog, versions and what views pin; other branches and tags are somebody else's."""
-    return {name: oid for name, oid in refs.items() if is_exchanged(name)}
 
 
 def _differences(prefix: str, before: Mapping[str, str], now: Mapping[str, str]) -> list[RefUpdate]:

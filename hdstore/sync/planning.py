@@ -90,6 +90,7 @@ class _Combiner:
         theirs: Mapping[str, str],
         seen: Mapping[str, str],
         elsewhere: frozenset[str],
+        by_age: bool,
     ) -> None:
         self._objects = objects
         self._merger = merger
@@ -97,6 +98,7 @@ class _Combiner:
         self._theirs = theirs
         self._seen = seen
         self._elsewhere = elsewhere
+        self._by_age = by_age
         self._outcome = Outcome()
         self._pairs: dict[str, _Pair] = {}
         self._published: dict[str, str] = {}
@@ -191,6 +193,11 @@ class _Combiner:
                 )
             if commit in pinned or (name in self._ours and not moved):
                 self._outcome.refs[name] = commit
+        if moved:
+            # A part of a repository may hold what a view pins in the history of a version.
+            for commit in pinned:
+                if self._target(commit):
+                    self._outcome.refs[_KEEP + commit] = commit
 
     # Deletions
 
@@ -251,10 +258,17 @@ class _Combiner:
     def _collision(self, version: str, ours: str, theirs: str) -> str:
         """Keeps two publications of one draft; returns the one that has its id.
 
-        That is the other side's, which more people may know, unless ours was sent to a third repository.
+        That is the other side's, which more people may know, unless ours was sent to a third repository, or the other
+        side had ours and has it no more: then somebody moved what was published. Where nobody can say who was first,
+        as between bundles, it is the earlier one.
         """
-        kept, moved = (ours, theirs) if ours in self._elsewhere else (theirs, ours)
         dataset_id, _, version_id = version.partition("/")
+        at_theirs = self._theirs.get(f"tags/{dataset_id}/{sibling_id(version_id, ours)}")
+        at_ours = self._ours.get(f"tags/{dataset_id}/{sibling_id(version_id, theirs)}")
+        was_there = self._seen.get(f"tags/{version}") == ours or at_ours == theirs
+        stays = ours in self._elsewhere or (was_there and at_theirs != ours)
+        stays = stays or (self._by_age and self._age(ours) < self._age(theirs))
+        kept, moved = (ours, theirs) if stays else (theirs, ours)
         other = f"{dataset_id}/{sibling_id(version_id, moved)}"
         if other not in self._pairs and self._record(other) is None:
             # Nobody has parted them yet: each gets what was said of it where it was published.
@@ -266,6 +280,9 @@ class _Combiner:
         self._published[other] = self._outcome.refs[f"tags/{other}"] = moved
         self._outcome.apart[version] = other
         return kept
+
+    def _age(self, tag: str) -> tuple[int, str]:
+        return decode_tag(self._objects.read(tag, "tag")).time, tag
 
     # Drafts
 
@@ -376,11 +393,13 @@ def combine(
     theirs: Mapping[str, str],
     seen: Mapping[str, str],
     elsewhere: frozenset[str] = frozenset(),
+    by_age: bool = False,
 ) -> Outcome:
     """Returns what a repository with ``ours`` holds once it has met one with ``theirs``.
 
     ``seen`` is what the other side had when it was last seen, ``elsewhere`` are tags that third repositories were sent.
+    ``by_age`` lets the earlier of two publications of one draft keep its id, rather than the other side's.
     Raises ReadOnlyError when the two are of different formats, DivergedError when a published view was changed by other
     means, DamagedError for refs that say what can not be.
     """
-    return _Combiner(objects, merger, ours, theirs, seen, elsewhere).run()
+    return _Combiner(objects, merger, ours, theirs, seen, elsewhere, by_age).run()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hdstore.errors import AlreadyExistsError, NotFoundError
 from hdstore.store import Config, Layout, Refs, RefUpdate
 from hdstore.sync.urls import Place, check_remote_name, parse_place
@@ -93,6 +95,12 @@ class Remotes:
     def incoming(self, name: str) -> dict[str, str]:
         """Returns the refs that the last fetch brought, without the first part of their names."""
         return self._below(incoming_ref(name))
+
+    def drop_incoming(self, name: str, chosen: Callable[[str], bool] = bool) -> None:
+        """Forgets what the last fetch brought, or those of its refs that are ``chosen``."""
+        left = {ref: oid for ref, oid in self._refs.list(incoming_ref(name)).items() if chosen(ref)}
+        with self._refs.lock(*left):
+            self._refs.transaction([RefUpdate(ref, oid, None) for ref, oid in left.items()])
 
     def note_pushed(self, name: str) -> None:
         """Remembers that this remote is pushed to, so that others may know what it has."""

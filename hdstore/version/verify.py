@@ -208,7 +208,7 @@ class VersionVerifier:
                 problems.append(Problem(where, str(error)))
                 continue
             self.frames += 1
-            if not is_canonical_frame(raw):
+            if not is_canonical_frame(raw, frame):
                 problems.append(Problem(f"frame {frame.id!r}", "the frame is not in canonical form"))
             keys.append(frame_key(frame.id))
             size += len(raw)

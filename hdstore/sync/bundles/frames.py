@@ -17,20 +17,20 @@ from hdstore.codec import (
     decode_schema,
     decode_stats,
     decode_version,
-    encode_frame,
     encode_schema,
     encode_stats,
     encode_version,
     frame_id_of,
+    is_canonical_frame,
     join_leaf,
     leaf_count,
     leaf_head,
     split_leaf,
 )
-from hdstore.errors import DamagedError, InvalidInputError, InvalidValueError
+from hdstore.errors import DamagedError, InvalidInputError
 from hdstore.ids import frame_key
 from hdstore.merge import read_conflicts
-from hdstore.model import Frame, Progress
+from hdstore.model import Progress
 from hdstore.store import ROOT_LEAF, TREE_MODE, Entry, Objects, decode_commit, decode_tree, fits
 from hdstore.version import Problem, Tally, VersionState
 
@@ -250,17 +250,19 @@ class VersionChecker:
             return _LARGE
         raws = split_leaf(data)
         before = set(split_leaf(self._objects.read(old, "blob"))) if old else set[bytes]()
+        keys = []
         for raw in raws:
             if raw in before:
+                keys.append(frame_key(frame_id_of(raw)))
                 continue
             frame = decode_frame(raw)
-            if not _is_canonical(frame, raw):
+            keys.append(frame_key(frame.id))
+            if not is_canonical_frame(raw, frame):
                 changes.problems.append(Problem(f"frame {frame.id!r}", "the frame is not in canonical form"))
             changes.tally.add(frame)
         for raw in before.difference(raws):
             changes.tally.add(decode_frame(raw), -1)
         self._count(len(raws))
-        keys = [frame_key(frame_id_of(raw)) for raw in raws]
         if keys != sorted(set(keys)):
             changes.problems.append(Problem(where, "the frames of a leaf are not in the order of their keys"))
         if any(not f"{int.from_bytes(key, 'big'):0256b}".startswith(prefix) for key in keys):
@@ -268,10 +270,3 @@ class VersionChecker:
         if data != join_leaf(raws):
             changes.problems.append(Problem(where, "a leaf is not in canonical form"))
         return _Extent(len(raws), sum(map(len, raws)))
-
-
-def _is_canonical(frame: Frame, raw: bytes) -> bool:
-    try:
-        return encode_frame(frame) == raw
-    except InvalidValueError:
-        return False
