@@ -27,6 +27,8 @@ __all__ = ["Roots"]
 
 _MAX_NAME = 64
 _LIMIT = 1 << 20
+_SEALED = ("roots", "allowed", "remotes", "programs")
+"""What is believed only in the folder that it was given to."""
 
 _Stamp = tuple[int, int, int] | None
 
@@ -135,6 +137,20 @@ class Roots:
 
         self._change(change)
 
+    def program(self, url: str) -> str:
+        """Returns what hdstore is called on the machine of the remote at a URL."""
+        return self._programs(self._read()).get(url, "hdstore")
+
+    def set_program(self, url: str, program: str) -> None:
+        """Says what hdstore is called on the machine of the remote at a URL; a repository can not say so itself."""
+        if not program or not program.isprintable():
+            raise InvalidValueError(f"{program!r} can not be the name of a program.")
+
+        def change(settings: dict[str, Any]) -> None:
+            settings["programs"] = {**self._programs(settings), url: program}
+
+        self._change(change)
+
     def _change(self, change: Callable[[dict[str, Any]], None]) -> None:
         with exclusive(self._path.parent / "locks" / self._path.name):
             settings = dict(self._read())
@@ -162,14 +178,14 @@ class Roots:
         return settings
 
     def _own(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Returns the settings without the places and remotes, unless they were given to this very folder.
+        """Returns the settings without the places, remotes and programs, unless they were given to this very folder.
 
         A repository that was copied onto this disk is a stranger's, and so are the places it says may be read. A copy
         has another inode number, which nobody who packs a folder can foresee.
         """
         if settings.get("folder") == self._folder_number():
             return settings
-        return {key: value for key, value in settings.items() if key not in ("roots", "allowed", "remotes")}
+        return {key: value for key, value in settings.items() if key not in _SEALED}
 
     def _folder_number(self) -> int:
         return os.stat(self._path.parent).st_ino
@@ -179,6 +195,14 @@ class Roots:
         if not isinstance(roots, dict) or not all(map(_is_place, roots.values())):
             raise InvalidFileError(f"[roots] in {self._path} gives each name one absolute path as a string.")
         return dict(roots)
+
+    def _programs(self, settings: dict[str, Any]) -> dict[str, str]:
+        programs = settings.get("programs", {})
+        if not isinstance(programs, dict) or not all(isinstance(one, str) for one in programs.values()):
+            raise InvalidFileError(
+                f"[programs] in {self._path} gives each URL the name of a program as a string."
+            )
+        return dict(programs)
 
     def _noted(self, settings: dict[str, Any]) -> tuple[str, ...]:
         noted = settings.get("remotes", [])

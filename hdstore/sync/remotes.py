@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hdstore.errors import AlreadyExistsError, NotFoundError
+from hdstore.media import Roots
 from hdstore.store import Config, Layout, Refs, RefUpdate
 from hdstore.sync.urls import Place, check_remote_name, parse_place
 
@@ -23,6 +24,7 @@ class Remotes:
     def __init__(self, layout: Layout, refs: Refs) -> None:
         self._refs = refs
         self._config = Config(layout.hds)
+        self._roots = Roots(layout.local)
 
     def list(self) -> dict[str, str]:
         """Returns the URLs of the remotes by name."""
@@ -46,7 +48,7 @@ class Remotes:
         if media:
             settings[f"hdstore.{name}.media"] = parse_place(media).url
         if program:
-            settings[f"hdstore.{name}.program"] = program
+            self._roots.set_program(settings.get(f"hdstore.{name}.media") or place.url, program)
         self._config.change(settings)
 
     def remove(self, name: str) -> None:
@@ -75,8 +77,8 @@ class Remotes:
         return parse_place(self._settings().get(f"hdstore.{name}.media") or self.url(name))
 
     def program(self, name: str) -> str:
-        """Returns how hdstore is called on the machine of a remote."""
-        return self._settings().get(f"hdstore.{name}.program") or "hdstore"
+        """Returns how hdstore is called on the machine of a remote, which only this machine's settings say."""
+        return self._roots.program(self.media_place(name).url)
 
     def inner(self, name: str) -> bool | None:
         """Says whether the git repository lies in ``.hds`` below the URL; None while nobody has looked."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,3 +105,13 @@ def test_media_travel_over_ssh_when_they_are_used(
         assert path is not None
         assert path.read_bytes() == data[1]
         assert list(bob.media.hashes()) == [hashes[1]]
+
+
+def test_only_this_machine_says_what_is_run_on_another_one(ada: Repository, tmp_path: Path) -> None:
+    """A repository that was copied does not bring the name of a program along."""
+    ada.add_remote("lab", "ssh://lab.example.org/srv/photos", program="/opt/hdstore/bin/hdstore")
+    assert ada._remotes.program("lab") == "/opt/hdstore/bin/hdstore"
+    shutil.copytree(ada.folder, tmp_path / "copy")
+    with hdstore.open(tmp_path / "copy") as copy:
+        assert copy.remotes()["lab"] == "ssh://lab.example.org/srv/photos"
+        assert copy._remotes.program("lab") == "hdstore"
