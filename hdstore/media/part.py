@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from hdstore.errors import MediaError
+from hdstore.errors import MediaError, StorageError
 from hdstore.ids import new_hasher, new_id
 from hdstore.media.files import share_blocks, storage_errors, write_all
 
@@ -26,6 +26,8 @@ Finish = Callable[[int, str, str, int], None]
 Report = Callable[[int], None]
 
 _CHUNK = 1 << 20
+_RESERVE = 64 << 20
+"""Bytes of the disk that media leave free."""
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _REFUSED = (errno.EACCES, errno.EPERM)
 
@@ -55,6 +57,7 @@ class Part:
         self._path = path
         self._finish = finish
         self._hasher = new_hasher()
+        self._has_room = False
 
     def __enter__(self) -> Part:
         return self
@@ -110,15 +113,31 @@ class Part:
         self._hasher, self.offset = new_hasher(), 0
 
     def write(self, data: bytes) -> None:
-        """Adds bytes; raises MediaError, and drops the part, when they are more than the medium has."""
+        """Adds bytes; raises MediaError, and drops the part, when they are more than the medium has.
+
+        Raises StorageError at the first of them when the disk has no room for all: sizes are what a stranger says.
+        """
         descriptor = self._open()
         if self.offset + len(data) > self.size:
             self.drop()
             raise MediaError(f"More than the {self.size} bytes of the medium {self.hash} were sent.")
         with self._storing():
+            self._check_room(descriptor)
             write_all(descriptor, data)
         self._hasher.update(data)
         self.offset += len(data)
+
+    def _check_room(self, descriptor: int) -> None:
+        if self._has_room:
+            return
+        disk = os.fstatvfs(descriptor)
+        free, needed = disk.f_bavail * disk.f_frsize, self.size - self.offset
+        # Small ones are written until the disk says that it is full.
+        if needed > _RESERVE and needed + _RESERVE > free:
+            raise StorageError(
+                f"The medium {self.hash} has {needed:,} bytes to come, but the disk has {free:,} left; free some space."
+            )
+        self._has_room = True
 
     def finish(self) -> None:
         """Hands the whole medium over to be kept; raises MediaError, and drops it, when it is another one."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from faults.forger import bounded, hub  # noqa: F401
 
 import hdstore
 from hdstore import Annotation, Author, Box, Repository, SetFrameMetadata, SingleFrame, Source
