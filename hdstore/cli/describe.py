@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from hdstore.cli.output import count, iso_time, print_facts, print_table, say, wall_time
+from hdstore.cli.output import count, iso_time, json_text, print_facts, print_table, say, wall_time
+from hdstore.errors import RemoteError
 from hdstore.model import (
     Annotation,
     Box,
@@ -29,6 +30,7 @@ __all__ = [
     "frame_row",
     "geometry_text",
     "print_frame",
+    "url_text",
     "version_json",
 ]
 
@@ -86,7 +88,7 @@ def print_frame(frame: Frame) -> None:
             ("Frame", frame.id),
             ("Context", frame.context_id),
             ("Timestamp", frame.timestamp),
-            *(("Metadata", f"{key}: {value}") for key, value in frame.metadata.items()),
+            *(("Metadata", f"{key}: {_value(value)}") for key, value in frame.metadata.items()),
         )
     )
     for source in frame.sources:
@@ -100,6 +102,11 @@ def print_frame(frame: Frame) -> None:
         )
     else:
         say("No annotations.")
+
+
+def _value(value: Any) -> str:
+    """Returns a value of metadata: a text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json_text(value, indent=None)
 
 
 def _annotation_row(annotation: Annotation) -> Sequence[str]:
@@ -127,6 +134,16 @@ def geometry_text(shape: Geometry | None) -> str:
             return f"mask of {shape.width} x {shape.height}"
         case _:
             return type(shape).__name__
+
+
+def url_text(url: str) -> str:
+    """Returns the URL of a remote as it is shown: without the password that may stand in it."""
+    from hdstore.sync import parse_place
+
+    try:
+        return str(parse_place(url))
+    except RemoteError:
+        return "not a URL that can be reached"
 
 
 def commit_row(commit: Commit) -> tuple[str, str, str, str]:

@@ -10,6 +10,7 @@ from itertools import islice
 from hdstore.codec.plain import mask_labels_from_builtins
 from hdstore.demo.resources import copy_sample
 from hdstore.demo.screen import Screen
+from hdstore.demo.together import COLLEAGUE, Together
 from hdstore.errors import DamagedError
 from hdstore.model import (
     ALL_MASKS,
@@ -37,7 +38,7 @@ MADE_BY = {"made_by": "hdstore demo"}
 
 SAMPLE = "sample"
 BACKUP = "backup"
-COLLEAGUE = "colleague"
+CLONE = "colleague"
 
 _IMPORTED = "imported"
 _CORRECTED = "corrected"
@@ -79,6 +80,7 @@ class Tour:
         self._view(draft)
         self._push()
         self._clone()
+        Together(self._repository, self._screen, self._folder / CLONE, dataset.current().path).walk()
         self._check()
 
     def _import(self) -> Dataset:
@@ -310,15 +312,16 @@ class Tour:
     def _clone(self) -> None:
         self._screen.step(
             "Clone it somewhere else",
-            "Your colleague gets everything and can work on without you, and without a network.",
-            f"hdstore clone {BACKUP} {COLLEAGUE}",
+            "Your colleague gets everything and can work on without a network. Without --media, pictures come when they"
+            " are first looked at.",
+            f"hdstore clone {BACKUP} {CLONE} --media all",
         )
-        with clone(self._folder / BACKUP, self._folder / COLLEAGUE, author=self._repository.author) as other:
+        with clone(self._folder / BACKUP, self._folder / CLONE, media="all", author=COLLEAGUE) as other:
             versions = other.dataset(DATASET).versions()
             self._screen.rows(
                 (version.path, str(version.status), f"{len(version)} frames") for version in versions
             )
-        self._screen.result(f"{self._folder / COLLEAGUE} has {len(versions)} versions")
+        self._screen.result(f"{self._folder / CLONE} has {len(versions)} versions")
 
     def _check(self) -> None:
         self._screen.step(

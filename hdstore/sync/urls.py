@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,7 +95,8 @@ def parse_place(url: str) -> Place:
 
 
 def _path(url: str, path: str) -> Place:
-    folder = Path(path).absolute()
+    # What ".." names depends on links, so they are followed; other paths are kept as people wrote them.
+    folder = Path(os.path.realpath(path) if ".." in Path(path).parts else path).absolute()
     return Place(scheme="path", url=str(folder), folder=folder)
 
 

@@ -116,3 +116,16 @@ def test_conflicts_are_shown_with_what_resolves_them(street: Path, run: Run, oth
         "street/Current: 1 conflict waits; see 'hdstore conflicts street/Current'.",
     ]
     assert run("status", "--json").json["conflicts"] == {"street/Current": 1}
+
+
+def test_a_password_in_a_url_is_shown_nowhere(street: Path, run: Run) -> None:
+    """Adding, listing and the status name the place without it."""
+    added = run("remote", "add", "web", "https://ada:secret@git.example.org/x.git")
+    shown = "https://ada@git.example.org/x.git"
+
+    assert added.lines == [f"Added remote web: {shown}"]
+    assert run("remote", "list", "--json").json == {"web": shown}
+    assert run("status", "--json").json["url"] == shown
+    for words in (("remote", "list"), ("status",), ("status", "--json")):
+        found = run(*words)
+        assert "secret" not in found.out + found.err

@@ -57,10 +57,10 @@ def test_the_story_of_a_dataset(run: Run, blood: Path, tmp_path: Path) -> None:
     run("frame", "edit", "blood/Current", ids[0], "--json", tmp_path / "edited.json")
     run("frame", "delete", "blood/Current", ids[1], "--yes")
     found = run("diff", "blood/v1", "blood/Current", "--json").json
-    assert (found["added"], found["removed"]) == ([], [ids[1]])
-    (change,) = found["changed"]
-    assert change["id"] == ids[0]
-    assert change["annotations"]["changed"] == [shown["annotations"][0]["id"]]
+    frames = {one["id"]: one for one in found["frames"]}
+    assert {name: one["status"] for name, one in frames.items()} == {ids[0]: "changed", ids[1]: "removed"}
+    (change,) = frames[ids[0]]["annotations"]["changed"]
+    assert change["id"] == shown["annotations"][0]["id"]
     assert len(run("log", "blood/Current", "--json").json) >= 4
 
     # what is published stays: importing into it names the way on

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,17 @@ import hdstore
 from hdstore.cli import main
 from hdstore.demo import run_demo
 from hdstore.demo.resources import copy_sample, sample
+
+_EDITOR = """
+import json, pathlib, sys
+counter, path = map(pathlib.Path, sys.argv[1:])
+count = len(counter.read_text()) if counter.exists() else 0
+counter.write_text("x" * (count + 1))
+frame = json.loads(path.read_text())
+frame["annotations"][0]["confidence"] = count / 1000
+path.write_text(json.dumps(frame))
+"""
+"""An editor that makes another change each time, so that people who edit one frame change it differently."""
 
 
 def tour(folder: Path, *, gui: bool = False) -> tuple[int, str]:
@@ -74,16 +86,38 @@ def test_the_clone_has_everything(finished: tuple[Path, str]) -> None:
             assert path.stat().st_size == medium.size
 
 
+def test_two_people_end_with_the_same(finished: tuple[Path, str]) -> None:
+    """No conflict is left, both are level with the remote, and each box is its author's."""
+    folder, text = finished
+    with hdstore.open(folder) as ours, hdstore.open(folder / "colleague") as theirs:
+        draft = ours.version("breakfast/Current")
+        assert draft.conflicts() == []
+        assert ours.status().sync.is_level
+        blame = draft.blame("bakery-12.jpg")
+        changed = [one for one in blame.annotations if one.last.commit.id != one.added.commit.id]
+        # Both saved within one second. Where the draft showed Bea's plate, it was she who made it that of Ada.
+        plate, *others = (one.last.commit.author.name for one in changed)
+        assert plate in ("Ada Lovelace", "Bea")
+        assert others == ["Ada Lovelace", "Bea"]
+        assert changed[0].annotation.geometry == hdstore.Box(x=46, y=117, w=209, h=208)
+        assert draft.frame("bakery-12.jpg").metadata["checked"] is True
+        theirs.pull()
+        assert theirs.status().sync.is_level
+    assert "Bea           213 x 212 at 44, 115" in text
+
+
 def test_every_command_that_is_shown_works(
     finished: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Typed one after the other in another folder, the commands of the tour all end well."""
     commands = [line.partition("$ ")[2] for line in finished[1].splitlines() if line.startswith("    $ ")]
-    assert len(commands) >= 18
+    assert len(commands) >= 30
     folder = tmp_path / "typed"
     copy_sample(folder / "sample")
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("EDITOR", "true")
+    editor = tmp_path / "editor.py"
+    editor.write_text(_EDITOR)
+    monkeypatch.setenv("EDITOR", shlex.join((sys.executable, str(editor), str(tmp_path / "count"))))
     for command in commands:
         if command.startswith("hdstore gui"):
             continue

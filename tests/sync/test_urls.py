@@ -60,6 +60,15 @@ def test_other_machines(
     assert str(place) == place.address()
 
 
+def test_dots_in_a_path_are_taken_out_as_the_system_does(tmp_path: Path) -> None:
+    """Behind a link ".." is what holds the folder that it leads to."""
+    (tmp_path / "disk" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "deep")
+
+    assert parse_place(f"{tmp_path}/link/../hub").folder == tmp_path.resolve() / "disk" / "hub"
+    assert parse_place(f"{tmp_path}/link/hub").folder == tmp_path / "link" / "hub"
+
+
 def test_passwords_are_not_shown() -> None:
     """Neither as a string nor in a traceback; the site is what a password is for."""
     place = parse_place("https://ada:s%3acret@127.0.0.1:8443/x")

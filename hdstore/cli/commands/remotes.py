@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from hdstore.cli.describe import url_text
 from hdstore.cli.opening import AsJson, open_repository
 from hdstore.cli.output import count, print_json, print_table, say, size
 from hdstore.cli.progress import working
@@ -136,14 +137,14 @@ def add(
     """Adds a remote: a folder, a USB stick, a server, or any git host."""
     with open_repository(context) as repository:
         repository.add_remote(name, url, media=media, program=program)
-        say(f"Added remote {name}: {url}")
+        say(f"Added remote {name}: {url_text(repository.remotes()[name])}")
 
 
 @command(app, "list", example="hdstore remote list")
 def list_remotes(context: typer.Context, as_json: AsJson = False) -> None:
     """Lists the remotes."""
     with open_repository(context) as repository:
-        remotes = repository.remotes()
+        remotes = {name: url_text(url) for name, url in repository.remotes().items()}
     if as_json:
         print_json(remotes)
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hdstore.cli.describe import url_text
 from hdstore.cli.opening import AsJson, open_repository
 from hdstore.cli.output import count, print_json, say
 from hdstore.cli.progress import working
@@ -50,7 +51,7 @@ def _show(found: RepositoryStatus) -> None:
     if remote is None:
         say("There are no remotes; add one with 'hdstore remote add origin URL' to exchange with others.")
     elif not found.seen:
-        say(f"{remote} ({found.url}) was not seen yet; 'hdstore fetch {remote}' asks what it has.")
+        say(f"{remote} ({url_text(found.url)}) was not seen yet; 'hdstore fetch {remote}' asks what it has.")
     elif sync.is_level:
         say(f"Everything is level with {remote}, as it was last seen.")
     else:
@@ -115,7 +116,7 @@ def _work(work: Work, word: str = "") -> str:
 def _plain(found: RepositoryStatus) -> dict[str, Any]:
     return {
         "remote": found.remote,
-        "url": found.url,
+        "url": url_text(found.url) if found.url else "",
         "seen": found.seen,
         "level": found.seen and found.sync.is_level,
         "catalog": {"ahead": found.sync.catalog_ahead, "behind": found.sync.catalog_behind},
