@@ -13,6 +13,7 @@ from hdstore.repository import Repository
 from hdstore_gui.catalog import DatasetEntry
 from hdstore_gui.models.frames import FrameList
 from hdstore_gui.services.collecting import Collector
+from hdstore_gui.services.conflicts import Conflicts
 from hdstore_gui.services.desk import Desk
 from hdstore_gui.services.images import Images
 from hdstore_gui.services.journal import Journal, Unsaved
@@ -38,6 +39,7 @@ class App(QObject):
         self.desk = Desk(self.session, self)
         self.images = Images(self)
         self.frames = FrameList(self.tasks, self)
+        self.conflicts = Conflicts(self.session, self)
         self._left: list[Unsaved] = []
         self._closed = False
         self.session.opened.connect(self._opened)
@@ -49,6 +51,7 @@ class App(QObject):
                 desk=self.desk,
                 images=self.images,
                 frames=self.frames,
+                conflicts=self.conflicts,
                 prompts=prompts,
                 settings=settings,
                 theme=self.theme,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from draft_saves import move, relabel
 from hdstore_gui.app import App
 from hdstore_gui.services.settings import Settings
 from hdstore_gui.widgets.canvas import Canvas
@@ -19,7 +20,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 import hdstore
-from hdstore.model import Annotation, Box, Label, Schema, SingleFrame
+from hdstore.model import Annotation, Author, Box, Label, Schema, SingleFrame
 
 PICTURE = (160, 120)
 FRAMES = 12
@@ -112,6 +113,31 @@ def repository(tmp_path: Path, photos: Path) -> Iterator[hdstore.Repository]:
     draft.snapshot(name="v1")
     yield made
     made.close()
+
+
+@pytest.fixture
+def bob(repository: hdstore.Repository, tmp_path: Path) -> Iterator[hdstore.Repository]:
+    """Returns a second person's clone; both have one folder as their remote "origin"."""
+    repository.add_remote("origin", str(tmp_path / "central"))
+    repository.push()
+    made = hdstore.clone(
+        tmp_path / "central", tmp_path / "bob", author=Author(name="Bob", email="bob@example.org")
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def conflicted(repository: hdstore.Repository, bob: hdstore.Repository) -> hdstore.Repository:
+    """Returns the repository with three conflicts: two cars were moved by both, one was given two labels."""
+    for frame_id, ours, theirs in (("img1", 30, 60), ("img4", 10, 70)):
+        move(repository, frame_id, ours)
+        move(bob, frame_id, theirs)
+    relabel(repository, "img2", "bus")
+    relabel(bob, "img2", "lorry")
+    bob.push()
+    repository.pull()
+    return repository
 
 
 class Window:

@@ -69,7 +69,7 @@ def test_a_missing_icon_is_named() -> None:
 def test_no_two_actions_of_one_place_share_a_key() -> None:
     """A key means one thing in the grid and one in a frame."""
     everywhere = {key for spec in specs() if spec.scope.name == "WINDOW" for key in spec.keys}
-    for scopes in (("BROWSE",), ("FRAME", "CANVAS")):
+    for scopes in (("BROWSE",), ("FRAME", "CANVAS"), ("CONFLICTS",)):
         keys = [key for spec in specs() if spec.scope.name in scopes for key in spec.keys]
         assert len(keys) == len(set(keys)), scopes
         assert not everywhere & set(keys)

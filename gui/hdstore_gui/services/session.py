@@ -49,6 +49,7 @@ class Session(QObject):
         self.repository: Repository | None = None
         self.datasets: tuple[DatasetEntry, ...] = ()
         self.current: OpenVersion | None = None
+        self._own = ""
         self._watching = Watching(self)
         self._watching.moved.connect(self._moved)
 
@@ -92,18 +93,39 @@ class Session(QObject):
         failed: Callable[[Exception], None] | None = None,
     ) -> None:
         """Saves edits in one commit of a draft; ``base`` is the commit the frames were read at."""
+
+        def work(version: DatasetVersion, job: Job) -> Changes:
+            return version.apply(*edits, base=base)
+
+        self.save(version_id, work, done, what="Saving", failed=failed)
+
+    def save(
+        self,
+        version_id: str,
+        work: Callable[[DatasetVersion, Job], Changes],
+        done: Callable[[Changes], None],
+        *,
+        what: str,
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """Changes a draft in one of the library's ways; ``done`` gets what changed before all others are told."""
         version = self._find(version_id)
 
-        def work(job: Job) -> tuple[Changes, OpenVersion]:
-            changes = version.apply(*edits, base=base)
+        def run(job: Job) -> tuple[Changes, OpenVersion]:
+            changes = work(version, job)
             return changes, open_version(version)
 
         def finish(result: tuple[Changes, OpenVersion]) -> None:
             changes, after = result
+            self._own = changes.after
             done(changes)
             self._advance(changes, after)
 
-        self.tasks.write(work, finish, what="Saving", failed=failed)
+        self.tasks.write(run, finish, what=what, failed=failed)
+
+    def is_own(self, changes: Changes) -> bool:
+        """Whether this app made the save that is told of."""
+        return changes.after == self._own
 
     def change(self, work: Callable[[Repository, Job], str], *, what: str) -> None:
         """Changes the repository at large (a new draft, an import), then shows the version it names."""
@@ -114,6 +136,10 @@ class Session(QObject):
             self.select(path)
 
         self.tasks.write(lambda job: work(repository, job), done, what=what)
+
+    def look_again(self) -> None:
+        """Reads datasets and the version that is shown anew, where they are not what is shown."""
+        self._follow()
 
     def refresh(self) -> None:
         """Reads the datasets anew."""
@@ -170,9 +196,16 @@ class Session(QObject):
 
     def _moved(self, names: frozenset[str]) -> None:
         """Reads the version that is shown anew, when its ref moved; the datasets, when any did."""
+        current = self.current
+        if current is not None and any(current.id in name for name in names):
+            self._follow()
+        else:
+            self.refresh()
+
+    def _follow(self) -> None:
         self.refresh()
         current = self.current
-        if current is None or not any(current.id in name for name in names):
+        if current is None:
             return
 
         def work(job: Job) -> tuple[Changes | None, OpenVersion]:

@@ -22,6 +22,7 @@ class Scope(enum.Enum):
     BROWSE = "In the grid"
     FRAME = "In a frame"
     CANVAS = "On the picture"
+    CONFLICTS = "In the list of conflicts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,16 @@ class Situation:
     can_redo: bool = False
     undo_text: str = ""
     redo_text: str = ""
+    conflicts: int = 0
+    """How many conflicts wait."""
+    conflicts_open: bool = False
+    sides_known: bool = False
+    """Whether it is known of all chosen conflicts which side is ours."""
+    can_both: bool = False
+    """Whether both sides of all chosen conflicts can be kept."""
+    exchanging: bool = False
+    remote: str = ""
+    """The remote that is meant where none is named."""
 
     @property
     def can_edit(self) -> bool:
@@ -79,6 +90,8 @@ class ActionTable(QObject):
         self.specs = tuple(specs)
         self._theme = theme
         self._actions: dict[str, QAction] = {}
+        self.menus: dict[str, QMenu] = {}
+        """The menus of the bar, by what they are called in the table."""
         for spec in self.specs:
             self._actions[spec.id] = self._make(spec, places[spec.scope])
         theme.changed.connect(self._recolor)
@@ -127,10 +140,14 @@ class ActionTable(QObject):
                 action.setEnabled(enabled)
         self._actions["edit.undo"].setText(f"Undo {situation.undo_text.lower()}".strip())
         self._actions["edit.redo"].setText(f"Redo {situation.redo_text.lower()}".strip())
+        for name, known, unknown in (("ours", "Ours", "Earlier"), ("theirs", "Theirs", "Later")):
+            self._actions[f"conflict.{name}"].setText(
+                known if situation.sides_known or not situation.conflicts else unknown
+            )
 
     def fill(self, bar: QMenuBar) -> None:
         """Builds the menus."""
-        menus: dict[str, QMenu] = {}
+        menus = self.menus
         for spec in self.specs:
             if not spec.menu:
                 continue

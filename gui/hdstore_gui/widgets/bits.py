@@ -184,6 +184,7 @@ class NoticeBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._theme = theme
         self.topic = ""
+        self._good = False
         self._icon = QLabel()
         self._text = label("", wrap=True)
         self._buttons = QHBoxLayout()
@@ -208,9 +209,12 @@ class NoticeBar(QWidget):
         """What the bar says."""
         return self._text.text()
 
-    def say(self, text: str, choices: Sequence[Choice] = (), *, topic: str = "") -> None:
-        """Shows a notice in place of the one before."""
+    def say(self, text: str, choices: Sequence[Choice] = (), *, topic: str = "", good: bool = False) -> None:
+        """Shows a notice in place of the one before; ``good`` news look so."""
         self.topic = topic
+        self._good = good
+        retone(self, "tone", "good" if good else "")
+        self._recolor()
         self._text.setText(text)
         while (item := self._buttons.takeAt(0)) is not None:
             widget = item.widget()
@@ -240,5 +244,6 @@ class NoticeBar(QWidget):
         return answer
 
     def _recolor(self) -> None:
-        self._icon.setPixmap(self._theme.pixmap("warning", "warn", size=18))
+        name, color = ("check", "good") if self._good else ("warning", "warn")
+        self._icon.setPixmap(self._theme.pixmap(name, color, size=18))
         self._close.setIcon(self._theme.icon("close", size=16))

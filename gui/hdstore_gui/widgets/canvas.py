@@ -6,6 +6,7 @@ paint with them follows when the hand rests: filled shapes with antialiasing cos
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
@@ -88,6 +89,7 @@ class Canvas(QWidget):
         self._show_all = True
         self._show_labels = True
         self._previews: tuple[Drawn, ...] = ()
+        self._ghosts: tuple[Drawn, ...] = ()
         self._band: tuple[float, float, float, float] | None = None
         self._hovered = ""
         self._mouse: QPointF | None = None
@@ -194,6 +196,19 @@ class Canvas(QWidget):
         self._hidden = hidden
         self._drawing = self._drawn(self._drawing.frame, self._drawing.source_id, self._drawing)
         self.update()
+
+    def show_ghosts(self, ghosts: Sequence[tuple[Annotation, str]]) -> None:
+        """Shows shapes that the frame does not hold, dashed, each with what is written below it."""
+        self._ghosts = tuple(
+            Drawn(one.annotation, one.color, text, outline=one.outline, veil=one.veil, shadow=one.shadow)
+            for one, text in ((self._draw_one(annotation), text) for annotation, text in ghosts)
+        )
+        self.update()
+
+    @property
+    def ghosts(self) -> tuple[Drawn, ...]:
+        """The shapes that are shown dashed."""
+        return self._ghosts
 
     def show_annotations(self, shown: bool) -> None:
         """Shows or hides all annotations."""
@@ -455,6 +470,7 @@ class Canvas(QWidget):
             labels=self._show_labels,
             resting=not self._moving,
             ratio=self.devicePixelRatioF(),
+            ghosts=self._ghosts,
         )
         painter = QPainter(self)
         painter.setClipRegion(event.region())

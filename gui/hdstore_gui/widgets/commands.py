@@ -11,6 +11,7 @@ from PySide6.QtGui import QGuiApplication
 
 from hdstore.model import FrameEdit, PutFrame, RemoveFrame
 from hdstore.repository import Repository, quote_name
+from hdstore.repository.resolving import Choice
 from hdstore_gui.editing.selection import Ranges
 from hdstore_gui.services.importing import import_into
 from hdstore_gui.services.tasks import Job
@@ -240,6 +241,20 @@ class Commands:
         """Ends the gesture or the selection; with neither, goes back to the grid."""
         if not self._window.frame_view.escape():
             self._window.show_grid()
+
+    # Conflicts
+
+    def toggle_conflicts(self) -> None:
+        """Shows or hides the list of conflicts."""
+        self._window.resolving.toggle()
+
+    def close_conflicts(self) -> None:
+        """Hides the list of conflicts."""
+        self._window.resolving.close()
+
+    def resolve(self, how: Choice) -> None:
+        """Resolves the selected conflicts, or all where none is selected."""
+        self._window.resolving.resolve(how)
 
     # View
 

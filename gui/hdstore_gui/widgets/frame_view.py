@@ -8,7 +8,16 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from hdstore.errors import HdstoreError
-from hdstore.model import Frame, FrameEdit, RemoveAnnotation, ReplaceAnnotation, Schema, Source, replace
+from hdstore.model import (
+    Annotation,
+    Frame,
+    FrameEdit,
+    RemoveAnnotation,
+    ReplaceAnnotation,
+    Schema,
+    Source,
+    replace,
+)
 from hdstore_gui.catalog import OpenVersion
 from hdstore_gui.editing.labels import Colours
 from hdstore_gui.editing.selection import Selection
@@ -65,6 +74,7 @@ class FrameView(QWidget):
         self._colours = Colours()
         self._frame: Frame | None = None
         self._heading_for = ""
+        self._pointed: tuple[str, Sequence[tuple[Annotation, str]]] = ("", ())
         self._label: tuple[str, ...] = ()
         self._hidden: frozenset[str] = frozenset()
         self.annotations = AnnotationList(self)
@@ -163,9 +173,15 @@ class FrameView(QWidget):
         self.canvas.set_editable(version is not None and version.is_draft)
         self._tell_state()
 
-    def open(self, frame_id: str) -> None:
-        """Goes to a frame; the one before is saved."""
-        self._heading_for = frame_id
+    def open(
+        self, frame_id: str, *, annotation_id: str = "", ghosts: Sequence[tuple[Annotation, str]] = ()
+    ) -> None:
+        """Goes to a frame; the one before is saved.
+
+        An annotation can be selected there, and shapes drawn that it could have, each with what is written below it.
+        """
+        self._heading_for, self._pointed = frame_id, (annotation_id, ghosts)
+        self.canvas.show_ghosts(())
         self._frames.fetch(frame_id, self._lay)
 
     def step(self, by: int) -> None:
@@ -176,9 +192,22 @@ class FrameView(QWidget):
             if target != row:
                 self.open(self._frames.id_at(target))
 
+    def point_at(self, annotation_id: str, ghosts: Sequence[tuple[Annotation, str]] = ()) -> None:
+        """Selects an annotation of the frame that is shown, and draws shapes that it could have; see ``open``."""
+        self.canvas.show_ghosts(ghosts)
+        frame = self._frame
+        if frame is not None and frame.annotation(annotation_id) is not None:
+            self._select(Selection((annotation_id,)))
+
+    @property
+    def heading_for(self) -> str:
+        """The id of the frame that is shown or about to be."""
+        return self._heading_for
+
     def close_frame(self) -> None:
         """Saves the frame and shows none."""
         self._heading_for = ""
+        self.canvas.show_ghosts(())
         self._frame = None
         self._desk.clear()
 
@@ -192,6 +221,7 @@ class FrameView(QWidget):
         self._hide(frozenset())
         self._desk.lay(version, frame)
         self._images_ahead()
+        self.point_at(*self._pointed)
         self.altered.emit()
 
     def _shown(self, frame: Frame | None) -> None:
@@ -286,6 +316,8 @@ class FrameView(QWidget):
         if not self.can_edit:
             self.refused.emit()
             return
+        if self._version is not None:
+            self._undo.use(self._version.id, frame.id)
         self._undo.push(EditCommand(text, edits, inverses(frame, edits), self._apply))
         self.altered.emit()
 

@@ -15,6 +15,7 @@ from hdstore_gui.services.pictures import Picture
 from hdstore_gui.widgets.drawing import Drawing, Drawn
 from hdstore_gui.widgets.painting import (
     paint_chip,
+    paint_dashed,
     paint_drawn,
     paint_handles,
     paint_veil,
@@ -56,6 +57,8 @@ class Look:
     labels: bool
     resting: bool
     ratio: float
+    ghosts: tuple[Drawn, ...] = ()
+    """Shapes that are not in the frame: what the other side of a conflict holds."""
 
 
 def paint_look(painter: QPainter, look: Look, dirty: QRect, whole: QRect, theme: Theme) -> None:
@@ -119,11 +122,24 @@ def _paint_annotations(painter: QPainter, look: Look, dirty: QRect, theme: Theme
     paint_drawn(painter, seen, view, selected=look.selection.ids, hovered=look.hovered)
     shown = [(item, 1e9) for item in look.previews]
     paint_drawn(painter, shown, view, selected=changing)
+    if look.ghosts:
+        _paint_ghosts(painter, look, theme)
     _paint_handles(painter, look)
     if look.labels:
         _paint_labels(painter, look, seen, theme)
     if look.band is not None:
         _paint_band(painter, look.band, view, theme.colors["accent"])
+
+
+def _paint_ghosts(painter: QPainter, look: Look, theme: Theme) -> None:
+    """Paints shapes dashed, each with a chip below that says whose it is."""
+    view, font = look.view, theme.font(delta=-1.5, bold=True)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, look.resting)
+    for item in look.ghosts:
+        paint_dashed(painter, item, view, look.ratio)
+        if item.bounds is not None and look.labels:
+            x, y = view.to_view(item.bounds[0], item.bounds[3])
+            paint_chip(painter, item.text, QColor("#10131a"), x - 1, y + 22, font)
 
 
 def _paint_handles(painter: QPainter, look: Look) -> None:

@@ -11,11 +11,12 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from hdstore.errors import QuerySyntaxError
-from hdstore.model import Changes, FrameEdit
+from hdstore.model import Annotation, Changes, FrameEdit
 from hdstore.repository import Repository
 from hdstore_gui.catalog import DatasetEntry, OpenVersion
 from hdstore_gui.editing.labels import Colours
 from hdstore_gui.models.frames import FrameList
+from hdstore_gui.services.conflicts import Conflicts
 from hdstore_gui.services.desk import Desk, Refusal
 from hdstore_gui.services.images import Images
 from hdstore_gui.services.prompts import Prompts
@@ -27,6 +28,7 @@ from hdstore_gui.widgets.bits import EmptyState, NoticeBar
 from hdstore_gui.widgets.browse_page import BrowsePage
 from hdstore_gui.widgets.commands import Commands
 from hdstore_gui.widgets.frame_view import FrameView
+from hdstore_gui.widgets.resolving import Resolving
 from hdstore_gui.widgets.sidebar import Sidebar
 from hdstore_gui.widgets.status import StatusLine
 from hdstore_gui.widgets.table import table
@@ -45,6 +47,7 @@ class Parts:
     desk: Desk
     images: Images
     frames: FrameList
+    conflicts: Conflicts
     prompts: Prompts
     settings: Settings
     theme: Theme
@@ -81,10 +84,11 @@ class MainWindow(QMainWindow):
         )
         self.notice = NoticeBar(parts.theme)
         self.status = StatusLine(self._stop)
+        self.resolving = Resolving(self, parts.conflicts)
         self._commands = Commands(self)
         places: dict[Scope, QWidget] = {
             Scope.WINDOW: self, Scope.BROWSE: self.browse, Scope.FRAME: self.frame_view,
-            Scope.CANVAS: self.frame_view.canvas,
+            Scope.CANVAS: self.frame_view.canvas, Scope.CONFLICTS: self.resolving.panel,
         }  # fmt: skip
         self.table = ActionTable(table(self._commands), parts.theme, places)
         self._build()
@@ -97,7 +101,7 @@ class MainWindow(QMainWindow):
         self.resize(1320, 840)
         self.setStatusBar(self.status)
         self.table.fill(self.menuBar())
-        for part in (self.sidebar, self.browse, self.frame_view):
+        for part in (self.sidebar, self.browse, self.frame_view, self.resolving.panel):
             part.furnish(self.table)
         self._pages = QStackedWidget()
         for page in (self.welcome, self.nothing, self.browse, self.frame_view):
@@ -107,7 +111,15 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.notice)
-        column.addWidget(self._pages, 1)
+        column.addWidget(self.resolving.bar)
+        below = QSplitter(Qt.Orientation.Vertical)
+        below.setHandleWidth(1)
+        below.setChildrenCollapsible(False)
+        below.addWidget(self._pages)
+        below.addWidget(self.resolving.panel)
+        below.setStretchFactor(0, 1)
+        below.setSizes([600, 230])
+        column.addWidget(below, 1)
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         self._splitter.setHandleWidth(1)
         self._splitter.setChildrenCollapsible(False)
@@ -173,6 +185,25 @@ class MainWindow(QMainWindow):
         self.frame_view.open(self.frames.id_at(row))
         self._show(self.frame_view)
         self.frame_view.canvas.setFocus()
+
+    def show_place(self, frame_id: str, annotation_id: str, ghosts: Sequence[tuple[Annotation, str]]) -> None:
+        """Shows a frame with an annotation selected and shapes that it could have; the focus stays where it is."""
+        if self.page is self.frame_view and self.frame_view.heading_for == frame_id:
+            self.frame_view.point_at(annotation_id, ghosts)
+            return
+        self.frame_view.open(frame_id, annotation_id=annotation_id, ghosts=ghosts)
+        self._show(self.frame_view)
+
+    def use_stack(self) -> None:
+        """Undoes what was done on the page that is shown from now on."""
+        current, frame = self.session.current, self.frame_view.frame
+        if current is not None:
+            in_frame = self.page is self.frame_view and frame is not None
+            self.undo.use(current.id, frame.id if frame is not None and in_frame else "")
+
+    def focus_page(self) -> None:
+        """Gives the keyboard to the page that is shown."""
+        (self.frame_view.canvas if self.page is self.frame_view else self.browse.grid).setFocus()
 
     def show_grid(self) -> None:
         """Goes back to the grid, with the frame that was open in sight."""
@@ -247,7 +278,7 @@ class MainWindow(QMainWindow):
         version = self.session.current
         if version is None or version.id != changes.version_id:
             return
-        if changes.inverse is None and self.frame_view.frame is not None:
+        if not self.session.is_own(changes) and self.frame_view.frame is not None:
             # Somebody else's save: what undo would bring back may not fit what is there now.
             frame_id = self.frame_view.frame.id
             if changes.frame_ids is None or frame_id in changes.frame_ids:
@@ -326,6 +357,7 @@ class MainWindow(QMainWindow):
         """Enables the actions that make sense now."""
         current = self.session.current
         in_frame = self.page is self.frame_view
+        conflicts = self.resolving.chosen
         self.table.refresh(
             Situation(
                 has_repository=self.session.repository is not None,
@@ -339,6 +371,10 @@ class MainWindow(QMainWindow):
                 can_redo=self.undo.group.canRedo(),
                 undo_text=self.undo.group.undoText(),
                 redo_text=self.undo.group.redoText(),
+                conflicts=self.resolving.count,
+                conflicts_open=self.resolving.panel.isVisible(),
+                sides_known=all(row.is_ours_known for row in conflicts),
+                can_both=all(row.can_both for row in conflicts),
             )
         )
 

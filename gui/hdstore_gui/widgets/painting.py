@@ -11,7 +11,7 @@ from hdstore_gui.editing.outlines import Points
 from hdstore_gui.editing.viewport import Viewport
 from hdstore_gui.widgets.drawing import Drawn, Veil
 
-__all__ = ["ink_on", "paint_chip", "paint_drawn", "paint_handles", "paint_veil"]
+__all__ = ["ink_on", "paint_chip", "paint_dashed", "paint_drawn", "paint_handles", "paint_veil"]
 
 TINY = 3.0
 """Annotations whose longer side is shorter than this on the screen are painted as dots."""
@@ -83,6 +83,33 @@ def paint_drawn(
     for item, _ in items:
         if item.outline is not None and len(item.outline.points):
             _paint_points(painter, item.outline.points, viewport, item.color, radius=width + 1.8)
+
+
+def paint_dashed(painter: QPainter, item: Drawn, viewport: Viewport, ratio: float) -> None:
+    """Paints a shape that is not there, but could be: dashed over a dark line, so that it is seen on any ground."""
+    painter.save()
+    painter.setTransform(transform_of(viewport), True)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    if item.veil is not None:
+        painter.setOpacity(0.5)
+        painter.drawImage(QPointF(item.veil.x, item.veil.y), item.veil.image)
+        painter.setOpacity(1.0)
+    for color, width, style in (
+        (QColor(16, 19, 26, 130), 3.2, Qt.PenStyle.SolidLine),
+        (item.color.lighter(160), 2.2, Qt.PenStyle.DashLine),
+    ):
+        pen = QPen(color, width * ratio, style)
+        pen.setCosmetic(True)
+        painter.setPen(pen)
+        for ring in item.rings:
+            painter.drawPolygon(ring)
+        if item.path is not None:
+            painter.drawPath(item.path)
+        for line in item.lines:
+            painter.drawPolyline(line)
+    painter.restore()
+    if item.outline is not None and len(item.outline.points):
+        _paint_points(painter, item.outline.points, viewport, item.color, radius=3.0)
 
 
 class _Brush:

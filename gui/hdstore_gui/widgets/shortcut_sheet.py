@@ -51,7 +51,7 @@ class ShortcutSheet(QDialog):
         columns = QHBoxLayout()
         columns.setContentsMargins(30, 24, 30, 24)
         columns.setSpacing(44)
-        for scopes in ((Scope.FRAME, Scope.CANVAS), (Scope.BROWSE,), (Scope.WINDOW,)):
+        for scopes in ((Scope.FRAME, Scope.CANVAS), (Scope.BROWSE, Scope.CONFLICTS), (Scope.WINDOW,)):
             column = QVBoxLayout()
             column.setSpacing(10)
             for scope in scopes:

@@ -29,6 +29,14 @@ def _published(now: Situation) -> bool:
     return now.has_version and not now.is_draft
 
 
+def _conflicts(now: Situation) -> bool:
+    return now.conflicts > 0
+
+
+def _listed(now: Situation) -> bool:
+    return now.is_draft and now.conflicts > 0 and now.conflicts_open
+
+
 def _frame(now: Situation) -> bool:
     return now.has_frame
 
@@ -43,7 +51,7 @@ def _frames(now: Situation) -> bool:
 
 def table(do: Commands) -> tuple[Spec, ...]:
     """Returns every action of the app."""
-    return (*_file(do), *_edit(do), *_view(do), *_go(do), *_help(do), *_keys(do))
+    return (*_file(do), *_edit(do), *_view(do), *_go(do), *_repository_menu(do), *_help(do), *_keys(do))
 
 
 def _file(do: Commands) -> tuple[Spec, ...]:
@@ -171,6 +179,24 @@ def _go(do: Commands) -> tuple[Spec, ...]:
             "", menu, ON_CANVAS, _frame,
         ),
         Spec("frame.lists", "Picture or lists", do.change_focus, ("F6",), "", menu, IN_FRAME, _frame),
+    )  # fmt: skip
+
+
+def _repository_menu(do: Commands) -> tuple[Spec, ...]:
+    menu, listed = "Re&pository", Scope.CONFLICTS
+    return (
+        Spec(
+            "view.conflicts", "Conflicts", do.toggle_conflicts, ("F7",),
+            "merge", menu, enabled=_conflicts, separated=True,
+        ),
+        Spec("conflict.ours", "Ours", lambda: do.resolve("ours"), ("O",), "", "", listed, _listed),
+        Spec("conflict.theirs", "Theirs", lambda: do.resolve("theirs"), ("T",), "", "", listed, _listed),
+        Spec(
+            "conflict.both", "Both", lambda: do.resolve("both"), ("B",),
+            "", "", listed, lambda now: _listed(now) and now.can_both,
+        ),
+        Spec("conflict.keep", "Keep as shown", lambda: do.resolve("keep"), ("K",), "", "", listed, _listed),
+        Spec("conflict.close", "Close the list", do.close_conflicts, ("Escape",), "close", "", listed),
     )  # fmt: skip
 
 

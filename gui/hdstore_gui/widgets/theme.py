@@ -35,6 +35,7 @@ class Colors:
     warn: str
     warn_soft: str
     bad: str
+    good_soft: str
 
     def __getitem__(self, name: str) -> QColor:
         return QColor(getattr(self, name))
@@ -59,6 +60,7 @@ LIGHT = Colors(
     warn="#a15c07",
     warn_soft="#fdf3e1",
     bad="#c6303e",
+    good_soft="#e8f5ee",
 )
 
 DARK = Colors(
@@ -80,6 +82,7 @@ DARK = Colors(
     warn="#eab464",
     warn_soft="#33291a",
     bad="#f2767f",
+    good_soft="#182a23",
 )
 
 _SHEET = """
@@ -120,6 +123,12 @@ QToolButton:pressed { background: @pressed; }
 QToolButton:checked { background: @accent_soft; color: @accent; }
 QToolButton:focus { background: @hover; }
 QToolButton[kind="chooser"] { border: 1px solid @strong_line; padding: 4px 8px; color: @text; }
+QToolButton[kind="push"] { background: @raised; border: 1px solid @strong_line; padding: 4px 12px; color: @text;
+    font-weight: 500; }
+QToolButton[kind="push"]:hover { background: @hover; }
+QToolButton[kind="push"]:pressed { background: @pressed; }
+QToolButton[kind="push"]:disabled { color: @faint; border-color: @line; }
+QToolButton[kind="push"]:focus { border-color: @accent; }
 QToolButton::menu-indicator { image: none; }
 QLineEdit { background: @raised; border: 1px solid @strong_line; border-radius: 6px; padding: 5px 9px;
     selection-background-color: @accent; selection-color: @on_accent; }
@@ -158,6 +167,7 @@ QProgressBar::chunk { background: @accent; border-radius: 2px; }
 QWidget[area="panel"] { background: @panel; }
 QWidget[area="bar"] { background: @panel; border-bottom: 1px solid @line; }
 QWidget[area="notice"] { background: @warn_soft; border-bottom: 1px solid @line; }
+QWidget[area="notice"][tone="good"] { background: @good_soft; }
 QWidget[area="canvas"] { background: @canvas; }
 QFrame[role="line"] { background: @line; border: 0; }
 QLabel { background: transparent; }
