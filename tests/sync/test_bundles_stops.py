@@ -19,7 +19,7 @@ place = faults.place
 StopAt = faults.StopAt
 
 STRIDE = pytest.mark.parametrize(
-    "stride", [pytest.param(5, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+    "stride", [pytest.param(5, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)]
 )
 
 

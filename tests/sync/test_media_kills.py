@@ -92,7 +92,7 @@ def test_a_killed_exchange_goes_on(ends: Ends, seed: int) -> None:
     run(ends, seed)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(100, 113))
 def test_many_killed_exchanges_go_on(ends: Ends, seed: int) -> None:
     """The same, a hundred times."""
