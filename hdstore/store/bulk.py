@@ -47,39 +47,23 @@ class BulkReader:
         """Returns an object's bytes by its id of 20 bytes; raises DamagedError as ``Objects.read`` does."""
         try:
             packs = self._packs
-            for number, index in enumerate(packs):
+            for index in packs:
                 offset = index.offset(oid)
                 if offset is not None:
-                    if number:
+                    if index is not packs[0]:
                         # The next object lies in the same pack as a rule.
-                        packs.insert(0, packs.pop(number))
-                    data = self._read(index, offset, kind)
-                    head = _HEADS[kind] % len(data)
-                    if hashlib.sha1(head + data, usedforsecurity=False).digest() == oid:
+                        packs.remove(index)
+                        packs.insert(0, index)
+                    descriptor, reader = self._open.get(index) or self._opened(index)
+                    data = _whole(os.pread(descriptor, _AT_ONCE, offset), _WHOLE[kind])
+                    if data is None:
+                        data = reader.resolve(descriptor, offset)[1]
+                    if hashlib.sha1(_HEADS[kind] % len(data) + data, usedforsecurity=False).digest() == oid:
                         return data
                     break
         except (DamagedError, OSError, IndexError, zlib.error):
             pass  # what is wrong is said by whoever looks everywhere
         return self._otherwise(oid.hex(), kind)
-
-    def _read(self, index: PackIndex, offset: int, kind: str) -> bytes:
-        """Returns what lies at a place of a pack, which need not be of this kind."""
-        descriptor, reader = self._open.get(index) or self._opened(index)
-        raw = os.pread(descriptor, _AT_ONCE, offset)
-        byte = raw[0]
-        if byte >> 4 & 7 == _WHOLE[kind]:
-            size, shift, at = byte & 15, 4, 1
-            while byte & 0x80 and at < 5:
-                byte = raw[at]
-                size |= (byte & 0x7F) << shift
-                shift += 7
-                at += 1
-            if size <= _SMALL:
-                inflate = zlib.decompressobj()
-                data = inflate.decompress(raw[at:], size + 1)
-                if inflate.eof and len(data) == size:
-                    return data
-        return reader.resolve(descriptor, offset)[1]
 
     def _opened(self, index: PackIndex) -> tuple[int, PackReader]:
         if len(self._open) >= _KEPT_OPEN:
@@ -87,3 +71,21 @@ class BulkReader:
         descriptor = os.open(index.pack, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         self._open[index] = descriptor, PackReader(index, self._bases)
         return self._open[index]
+
+
+def _whole(raw: bytes, wanted: int) -> bytes | None:
+    """Returns a small object that an entry of a pack holds whole, None where it is of another form or kind."""
+    byte = raw[0]
+    if byte >> 4 & 7 != wanted:
+        return None
+    size, shift, at = byte & 15, 4, 1
+    while byte & 0x80 and at < 5:
+        byte = raw[at]
+        size |= (byte & 0x7F) << shift
+        shift += 7
+        at += 1
+    if size > _SMALL:
+        return None
+    inflate = zlib.decompressobj()
+    data = inflate.decompress(raw[at:], size + 1)
+    return data if inflate.eof and len(data) == size else None
