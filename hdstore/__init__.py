@@ -16,6 +16,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hdstore.blame import (
+        AnnotationBlame,
+        Credit,
+        FieldBlame,
+        FrameBlame,
+        FrameEvent,
+        RemovedAnnotation,
+    )
     from hdstore.diff import (
         AnnotationChange,
         Diff,
@@ -132,6 +140,7 @@ __all__ = [
     "AlreadyExistsError",
     "AmbiguousNameError",
     "Annotation",
+    "AnnotationBlame",
     "AnnotationChange",
     "Augmentation",
     "AugmentationSet",
@@ -147,6 +156,7 @@ __all__ = [
     "ConflictError",
     "ConflictSide",
     "CreatedBundle",
+    "Credit",
     "DamagedError",
     "DataView",
     "Dataset",
@@ -157,11 +167,14 @@ __all__ = [
     "Edit",
     "EditConflictError",
     "Ellipse",
+    "FieldBlame",
     "FilterBy",
     "Finding",
     "Frame",
+    "FrameBlame",
     "FrameChange",
     "FrameDetails",
+    "FrameEvent",
     "FrameGroup",
     "GcReport",
     "Geometry",
@@ -200,6 +213,7 @@ __all__ = [
     "RemoteError",
     "RemoveAnnotation",
     "RemoveFrame",
+    "RemovedAnnotation",
     "ReplaceAnnotation",
     "Repository",
     "RepositoryNotFoundError",
@@ -236,6 +250,14 @@ __all__ = [
 
 # Names are loaded when they are first used, so that ``hdstore --help`` and tab completion need not load the store.
 _HOMES = {
+    "hdstore.blame": (
+        "AnnotationBlame",
+        "Credit",
+        "FieldBlame",
+        "FrameBlame",
+        "FrameEvent",
+        "RemovedAnnotation",
+    ),
     "hdstore.diff": (
         "AnnotationChange",
         "Diff",
