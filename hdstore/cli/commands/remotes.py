@@ -9,7 +9,7 @@ import typer
 
 from hdstore.cli.describe import url_text
 from hdstore.cli.opening import AsJson, open_repository
-from hdstore.cli.output import count, print_json, print_table, say, size
+from hdstore.cli.output import count, print_json, print_table, say
 from hdstore.cli.progress import working
 from hdstore.cli.registry import command, group
 
@@ -58,7 +58,7 @@ def clone(
     with working() as progress:
         repository = clone_to(url, folder, media=media or "none", program=program, progress=progress)
     with repository:
-        say(f"Cloned {count(len(repository.datasets()), 'dataset')} into {repository.folder}")
+        say(f"Cloned {count(len(repository.datasets()), 'dataset')} into {repository.folder.resolve()}")
 
 
 def fetch(context: typer.Context, remote: Remote = "origin") -> None:
@@ -66,11 +66,12 @@ def fetch(context: typer.Context, remote: Remote = "origin") -> None:
 
     'hdstore status' then says what differs, and 'hdstore diff REMOTE:DATASET/VERSION DATASET/VERSION' shows it.
     """
+    from hdstore.repository.telling import tell_fetch
+
     with open_repository(context) as repository:
         with working() as progress:
             report = repository.fetch(remote, progress=progress)
-        moved = f"{count(len(report.moved), 'ref')} moved there" if report.moved else "nothing was new"
-        say(f"Fetched from {remote}: {moved}.")
+        say(tell_fetch(report, remote).text)
 
 
 def push(context: typer.Context, remote: Remote = "origin", media: MediaOption = None) -> None:
@@ -94,34 +95,11 @@ def pull(context: typer.Context, remote: Remote = "origin", media: MediaOption =
 
 def show_report(repository: Repository, report: SyncReport, what: str) -> None:
     """Says what an exchange moved, merged and kept."""
-    refs = len(report.moved) + len(report.removed)
-    parts = [count(refs, "ref")] if refs else []
-    if report.media:
-        parts.append(f"{count(report.media, 'file')} of media ({size(report.media_bytes)})")
-    say(f"{what}: {', '.join(parts) or 'nothing was new'}.")
-    for version in report.merged:
-        name = repository.version(version).path
-        waiting = len(repository.version(version).conflicts())
-        if waiting:
-            say(f"  merged {name}, with {count(waiting, 'conflict')}: see 'hdstore conflicts {name}'")
-        else:
-            say(f"  merged {name}: both sides' work is in it")
-    for version in report.revived:
-        say(
-            f"  {repository.version(version).path} was deleted on one side and worked on on the other: it is kept"
-        )
-    for version, draft in (report.carried or {}).items():
-        say(
-            f"  {repository.version(version).path} was published meanwhile: the work that went on is in"
-            f" {repository.version(draft).path}"
-        )
-    for version, other in (report.apart or {}).items():
-        say(
-            f"  {repository.version(version).path} was published on both sides: both are kept, the other as"
-            f" {repository.version(other).path} ({other.partition('/')[2]})"
-        )
-    if report.media_missing:
-        say(f"  {count(len(report.media_missing), 'file')} of media could not be found on this side")
+    from hdstore.repository.telling import tell_exchange
+
+    for number, told in enumerate(tell_exchange(repository, report, what)):
+        see = f": see 'hdstore conflicts {told.version}'" if told.conflicts else ""
+        say(f"  {told.text}{see}" if number else told.text)
 
 
 @command(app, "add", example="hdstore remote add origin ssh://example.org/srv/photos")
