@@ -23,6 +23,9 @@ from hdstore.merge import (
     resolve_both,
     resolve_map,
     resolve_schema,
+    shown_in_frame,
+    shown_in_map,
+    shown_in_schema,
 )
 from hdstore.model import (
     Annotation,
@@ -63,6 +66,12 @@ def test_resolving_all_gives_what_the_side_had(frames: Three, side: int) -> None
     for conflict in merged.conflicts:
         assert at(resolved, conflict.path) == side_value(conflict, side)
         assert at(resolved, conflict.path) == at(frames[1 + side], conflict.path)
+        assert shown_in_frame(resolved, conflict) == side
+        second = 1 if all(held.present for held in conflict.sides) else kept_side(conflict)
+        assert shown_in_frame(merged.frame, conflict) == second
+    assert [shown_in_frame(None, conflict) for conflict in merged.conflicts if len(conflict.path) > 1] == [
+        None for conflict in merged.conflicts if len(conflict.path) > 1
+    ]
 
 
 @given(three(), st.data())
@@ -218,6 +227,9 @@ def test_schemas_and_metadata_of_versions_resolve_too() -> None:
         ("schema", "labels", "cat", "foreign", "coco", "id"),
         ("schema", "labels", "dog"),
     ]
+    assert [shown_in_schema(schema, conflict) for conflict in conflicts] == [1, 1, 1]
+    assert [shown_in_schema(first, conflict) for conflict in conflicts] == [0, 0, 0]
+    assert [shown_in_schema(base, conflict) for conflict in conflicts] == [None, None, None]
     assert resolve_schema(schema, conflicts, 0) == first
     assert resolve_schema(schema, conflicts, 1) == second
 
@@ -225,6 +237,8 @@ def test_schemas_and_metadata_of_versions_resolve_too() -> None:
     merged, found = merge_maps({"k": 1}, {"k": 2, "m": 1}, {"k": 3}, commits=COMMITS, path=path)
     assert merged == {"k": 3, "m": 1}
     assert [conflict.path for conflict in found] == [("version", "metadata", "k")]
+    held: list[dict[str, Any]] = [merged, {"k": 2}, {}, {"k": 3.0}]
+    assert [shown_in_map(one, found[0]) for one in held] == [1, 0, None, None]
     assert resolve_map(merged, found, 0) == {"k": 2, "m": 1}
 
 
