@@ -36,7 +36,16 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-__all__ = ["KEEP_REF", "SEEN_REF", "Core", "draft_ref", "keep_moves", "keep_ref", "published_ref", "tombstone"]
+__all__ = [
+    "KEEP_REF",
+    "SEEN_REF",
+    "Core",
+    "draft_ref",
+    "keep_moves",
+    "keep_ref",
+    "published_ref",
+    "tombstone",
+]
 
 SEEN_REF = "refs/hdstore/remotes/"
 """Below it stands what each remote had when it was last seen."""
@@ -332,7 +341,9 @@ def tombstone(core: Core, dataset_id: str, version_id: str, record: VersionRecor
     Work that somebody did elsewhere without being known here is not among it; it brings the version back.
     """
     version = f"{dataset_id}/{version_id}"
-    known = {oid for name in (draft_ref, published_ref) if (oid := core.refs.get(name(dataset_id, version_id)))}
+    known = {
+        oid for name in (draft_ref, published_ref) if (oid := core.refs.get(name(dataset_id, version_id)))
+    }
     for name, oid in core.refs.list(SEEN_REF).items():
         # refs/hdstore/remotes/<remote>/heads/<dataset>/<version>
         if name.removeprefix(SEEN_REF).split("/", 2)[2] == version:

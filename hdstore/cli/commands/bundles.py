@@ -77,16 +77,22 @@ def create(
 
 
 def _show_created(made: CreatedBundle) -> None:
-    say(f"Made {made.path}: {count(len(made.refs), 'ref')}, {count(made.objects, 'object')}, {size(made.size)}.")
+    say(
+        f"Made {made.path}: {count(len(made.refs), 'ref')}, {count(made.objects, 'object')}, {size(made.size)}."
+    )
     if made.media:
-        say(f"  metadata {size(made.metadata_size)}, {count(made.media, 'file')} of media {size(made.media_bytes)}")
+        say(
+            f"  metadata {size(made.metadata_size)}, {count(made.media, 'file')} of media {size(made.media_bytes)}"
+        )
     if made.media_named > made.media:
         with_media = size(made.metadata_size + made.media_named_bytes)
         say(f"  metadata {size(made.metadata_size)}; with all media (--media all) {with_media}")
     if made.needs:
         say(f"  it builds on {_needs(made.needs)}, which the receiver must have")
     if made.lacking:
-        say(f"  {count(len(made.lacking), 'file')} of media could not be taken along, for they are not kept here:")
+        say(
+            f"  {count(len(made.lacking), 'file')} of media could not be taken along, for they are not kept here:"
+        )
         print_lines(f"    {name}" for name in made.lacking)
 
 
