@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from collections.abc import Callable, Iterable
 from enum import Enum
@@ -136,7 +137,11 @@ def failure_of(place: Place, said: str, messages: Iterable[str] = ()) -> ReachEr
     )
     words = re.sub(r"^(?:(?:fatal|error|remote|ssh): )+", "", line).strip().rstrip(".")
     where = place.host or str(place)
-    return ReachError(_SENTENCES[kind].format(place=place, host=where, said=words), kind=kind)
+    sentence = _SENTENCES[kind].format(place=place, host=where, said=words)
+    if kind is Kind.MISSING and place.scheme == "ssh":
+        user = f"{place.user}@" if place.user else ""
+        sentence += f" To begin one there: ssh {user}{place.host} hdstore init {shlex.quote(place.path)}"
+    return ReachError(sentence, kind=kind)
 
 
 def with_retries(

@@ -93,12 +93,13 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
     """Reads all media that are kept here; ends with exit code 1 when bytes are damaged, and says which."""
     with open_repository(context) as repository, working() as progress:
         damaged = repository.verify_media(progress=progress)
+        kept = sum(1 for _ in repository.media.hashes())
     if as_json:
         print_json(damaged)
     else:
         print_lines(f"media:{hash} is damaged: its bytes are not what its hash says" for hash in damaged)
         if not damaged:
-            say("All kept media are well.")
+            say(f"All is well: {count(kept, 'file')} of kept media verified.")
     if damaged:
         raise typer.Exit(Exit.FINDINGS)
 
