@@ -127,7 +127,13 @@ class Watcher:
     def _observe(self) -> None:
         handler = _Handler(self._alarm)
         try:
-            self._observer.schedule(handler, str(self._hds / "refs"), recursive=True, event_filter=_EVENTS)
+            # Not all of refs: an exchange makes and removes folders under refs/hdstore faster than a recursive watch
+            # can follow, and what moves there alone is of no haste.
+            for name in ("heads", "tags"):
+                place = self._hds / "refs" / name
+                if place.is_dir():
+                    self._observer.schedule(handler, str(place), recursive=True, event_filter=_EVENTS)
+            self._observer.schedule(handler, str(self._hds / "refs"), recursive=False, event_filter=_EVENTS)
             self._observer.schedule(handler, str(self._hds), recursive=False, event_filter=_EVENTS)
             self._observer.start()
         except OSError as error:

@@ -15,6 +15,7 @@ from hdstore_gui.models.frames import FrameList
 from hdstore_gui.services.collecting import Collector
 from hdstore_gui.services.conflicts import Conflicts
 from hdstore_gui.services.desk import Desk
+from hdstore_gui.services.exchanging import Exchanging
 from hdstore_gui.services.images import Images
 from hdstore_gui.services.journal import Journal, Unsaved
 from hdstore_gui.services.prompts import Dialogs, Prompts
@@ -40,6 +41,7 @@ class App(QObject):
         self.images = Images(self)
         self.frames = FrameList(self.tasks, self)
         self.conflicts = Conflicts(self.session, self)
+        self.exchanging = Exchanging(self.session, self)
         self._left: list[Unsaved] = []
         self._closed = False
         self.session.opened.connect(self._opened)
@@ -52,6 +54,7 @@ class App(QObject):
                 images=self.images,
                 frames=self.frames,
                 conflicts=self.conflicts,
+                exchanging=self.exchanging,
                 prompts=prompts,
                 settings=settings,
                 theme=self.theme,

@@ -219,7 +219,7 @@ def test_undo_leaves_what_others_saved_since(torn: Any, conflicted: hdstore.Repo
 def test_edits_of_the_frame_are_saved_before_a_resolution(torn: Any, conflicted: hdstore.Repository) -> None:
     """The hand may go back and forth between picture and list."""
     opened(torn)
-    torn.click(120, 60)
+    torn.click(132, 85)
     torn.key(Qt.Key.Key_Delete)
     torn.main.resolving.panel.table.setFocus()
     torn.key(Qt.Key.Key_O)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -21,10 +22,23 @@ class VersionTree(QAbstractItemModel):
     PATH = Qt.ItemDataRole.UserRole + 1
     DETAIL = Qt.ItemDataRole.UserRole + 2
     IS_DRAFT = Qt.ItemDataRole.UserRole + 3
+    STANDING = Qt.ItemDataRole.UserRole + 4
+    """How many saves a version is ahead of and behind the remote: "↑2 ↓1"."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._datasets: tuple[DatasetEntry, ...] = ()
+        self._remote = ""
+        self._standing: Mapping[str, tuple[int, int]] = {}
+
+    def mark(self, remote: str, standing: Mapping[str, tuple[int, int]]) -> None:
+        """Marks versions by id with the saves that a remote lacks, and with those that are lacking here."""
+        self._remote, self._standing = remote, standing
+        for row, dataset in enumerate(self._datasets):
+            if dataset.versions:
+                parent = self.index(row, 0)
+                last = self.index(len(dataset.versions) - 1, 0, parent)
+                self.dataChanged.emit(self.index(0, 0, parent), last)
 
     def show(self, datasets: tuple[DatasetEntry, ...]) -> None:
         """Shows these datasets; where the same versions stand, the tree keeps its shape."""
@@ -102,11 +116,24 @@ class VersionTree(QAbstractItemModel):
             return version.is_draft
         if role == self.DETAIL:
             return f"{version.frames:,}"
+        ahead, behind = self._standing.get(version.id, (0, 0))
+        if role == self.STANDING:
+            return " ".join(f"{arrow}{saves:,}" for arrow, saves in (("↑", ahead), ("↓", behind)) if saves)
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             kind = "draft" if version.is_draft else "published"
             about = f"{version.name}, {kind}, {version.frames:,} frames, {version.annotated:,} annotated"
-            return f"{about}\n{version.description}".strip()
+            parts = (about, version.description, _standing_words(self._remote, ahead, behind))
+            return "\n".join(part for part in parts if part)
         return None
+
+
+def _standing_words(remote: str, ahead: int, behind: int) -> str:
+    parts = []
+    if ahead:
+        parts.append(f"{ahead:,} save{'' if ahead == 1 else 's'} ahead of {remote}")
+    if behind:
+        parts.append(f"{behind:,} save{'' if behind == 1 else 's'} behind {remote}")
+    return f"{', '.join(parts)}, as last seen" if parts else ""
 
 
 def _dataset_data(dataset: DatasetEntry, role: int) -> Any:

@@ -129,6 +129,14 @@ class Images(QObject):
                 self._urgent = [(source, lambda loaded: None, lambda error: None)]
                 self._condition.notify()
 
+    def try_again(self) -> None:
+        """Forgets what could not be read: a remote may have it now."""
+        refused = frozenset(key for key, found in self._ready.items() if isinstance(found, str))
+        for key in refused:
+            self._bytes -= _weight(self._ready.pop(key))
+        if refused:
+            self.ready.emit(refused)
+
     @property
     def is_busy(self) -> bool:
         """Whether something is being decoded or waits for it."""

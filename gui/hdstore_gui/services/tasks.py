@@ -1,4 +1,4 @@
-"""Work off the GUI thread: one serial lane for writes, several threads for reads.
+"""Work off the GUI thread: one serial lane for writes, several threads for reads, one for exchanges with others.
 
 Results, errors and progress arrive on the GUI thread. A read in a named lane replaces the one before it: that
 one is cancelled, and a result that still arrives is dropped. Widgets never see a thread.
@@ -51,6 +51,8 @@ class Job:
         self.started = time.monotonic()
         self.done = 0
         self.total: int | None = None
+        self.is_over = False
+        """Whether its result was handed over, or dropped."""
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
@@ -88,6 +90,7 @@ class Tasks(QObject):
         super().__init__(parent)
         self._reads: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._writes: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._apart: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._results: deque[Callable[[], None]] = deque()
         self._lanes: dict[str, Job] = {}
         self._running: list[Job] = []
@@ -105,6 +108,9 @@ class Tasks(QObject):
         ]
         self._threads.append(
             threading.Thread(target=self._serve, args=(self._writes,), name="hdstore-write", daemon=True)
+        )
+        self._threads.append(
+            threading.Thread(target=self._serve, args=(self._apart,), name="hdstore-apart", daemon=True)
         )
         for thread in self._threads:
             thread.start()
@@ -149,6 +155,19 @@ class Tasks(QObject):
         self._start(self._writes, (job, work, done, failed))
         return job
 
+    def apart(
+        self,
+        work: Work[T],
+        done: Callable[[T], None],
+        *,
+        what: str = "",
+        failed: Callable[[Exception], None] | None = None,
+    ) -> Job:
+        """Runs work that may take as long as a network does, beside reads and writes; it can be stopped at any time."""
+        job = Job(what, writes=False)
+        self._start(self._apart, (job, work, done, failed))
+        return job
+
     def cancel_lane(self, lane: str) -> None:
         """Stops the read in a lane, if there is one."""
         job = self._lanes.pop(lane, None)
@@ -176,6 +195,7 @@ class Tasks(QObject):
         for _ in range(READERS):
             self._reads.put(None)
         self._writes.put(None)
+        self._apart.put(None)
         for thread in self._threads:
             thread.join()
         self._poll.stop()
@@ -208,6 +228,7 @@ class Tasks(QObject):
     def _handover(self, job: Job, receiver: Callable[[Any], None] | None, value: Any) -> Callable[[], None]:
         def hand_over() -> None:
             self._running.remove(job)
+            job.is_over = True
             for lane in [name for name, last in self._lanes.items() if last is job]:
                 del self._lanes[lane]
             if receiver is not None and not job.is_cancelled:

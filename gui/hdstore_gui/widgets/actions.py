@@ -140,6 +140,9 @@ class ActionTable(QObject):
                 action.setEnabled(enabled)
         self._actions["edit.undo"].setText(f"Undo {situation.undo_text.lower()}".strip())
         self._actions["edit.redo"].setText(f"Redo {situation.redo_text.lower()}".strip())
+        to = f" {{}} {situation.remote.replace('&', '&&')}" if situation.remote else ""
+        for verb, word in (("fetch", "from"), ("pull", "from"), ("push", "to")):
+            self._actions[f"sync.{verb}"].setText(verb.capitalize() + to.format(word))
         for name, known, unknown in (("ours", "Ours", "Earlier"), ("theirs", "Theirs", "Later")):
             self._actions[f"conflict.{name}"].setText(
                 known if situation.sides_known or not situation.conflicts else unknown

@@ -13,6 +13,7 @@ from hdstore.model import FrameEdit, PutFrame, RemoveFrame
 from hdstore.repository import Repository, quote_name
 from hdstore.repository.resolving import Choice
 from hdstore_gui.editing.selection import Ranges
+from hdstore_gui.services.exchanging import Kind
 from hdstore_gui.services.importing import import_into
 from hdstore_gui.services.tasks import Job
 from hdstore_gui.widgets.shortcut_sheet import ShortcutSheet
@@ -242,7 +243,15 @@ class Commands:
         if not self._window.frame_view.escape():
             self._window.show_grid()
 
-    # Conflicts
+    # Exchange, conflicts
+
+    def exchange(self, kind: Kind) -> None:
+        """Fetches, pulls or pushes."""
+        self._window.sharing.run(kind)
+
+    def edit_remotes(self) -> None:
+        """Shows the remotes."""
+        self._window.sharing.edit_remotes()
 
     def toggle_conflicts(self) -> None:
         """Shows or hides the list of conflicts."""

@@ -18,17 +18,19 @@ from hdstore_gui.editing.labels import Colours
 from hdstore_gui.models.frames import FrameList
 from hdstore_gui.services.conflicts import Conflicts
 from hdstore_gui.services.desk import Desk, Refusal
+from hdstore_gui.services.exchanging import Exchanging
 from hdstore_gui.services.images import Images
 from hdstore_gui.services.prompts import Prompts
 from hdstore_gui.services.session import Session
 from hdstore_gui.services.settings import Settings
-from hdstore_gui.services.tasks import Tasks
+from hdstore_gui.services.tasks import Activity, Tasks
 from hdstore_gui.widgets.actions import ActionTable, Scope, Situation
 from hdstore_gui.widgets.bits import EmptyState, NoticeBar
 from hdstore_gui.widgets.browse_page import BrowsePage
 from hdstore_gui.widgets.commands import Commands
 from hdstore_gui.widgets.frame_view import FrameView
 from hdstore_gui.widgets.resolving import Resolving
+from hdstore_gui.widgets.sharing import Sharing
 from hdstore_gui.widgets.sidebar import Sidebar
 from hdstore_gui.widgets.status import StatusLine
 from hdstore_gui.widgets.table import table
@@ -48,6 +50,7 @@ class Parts:
     images: Images
     frames: FrameList
     conflicts: Conflicts
+    exchanging: Exchanging
     prompts: Prompts
     settings: Settings
     theme: Theme
@@ -64,6 +67,7 @@ class MainWindow(QMainWindow):
         self.frames, self.prompts, self.settings, self.theme = (
             parts.frames, parts.prompts, parts.settings, parts.theme,
         )  # fmt: skip
+        self.images = parts.images
         self.undo = Undo(self)
         self._dataset = ""
         self.sidebar = Sidebar(parts.theme)
@@ -85,6 +89,7 @@ class MainWindow(QMainWindow):
         self.notice = NoticeBar(parts.theme)
         self.status = StatusLine(self._stop)
         self.resolving = Resolving(self, parts.conflicts)
+        self.sharing = Sharing(self, parts.exchanging)
         self._commands = Commands(self)
         places: dict[Scope, QWidget] = {
             Scope.WINDOW: self, Scope.BROWSE: self.browse, Scope.FRAME: self.frame_view,
@@ -140,7 +145,7 @@ class MainWindow(QMainWindow):
         session.selected.connect(self._selected)
         session.changed.connect(self._changed)
         self.tasks.problem.connect(self.show_problem)
-        self.tasks.activity.connect(self.status.show_activity)
+        self.tasks.activity.connect(self._activity)
         self.desk.refused.connect(self._save_refused)
         self.sidebar.chosen.connect(session.select)
         self.browse.altered.connect(self.refresh_actions)
@@ -302,6 +307,11 @@ class MainWindow(QMainWindow):
         else:
             self.browse.empty.say("No frames", "This version was published without frames.")
 
+    def _activity(self, activity: Activity | None) -> None:
+        self.status.show_activity(activity)
+        if activity is None:
+            self.refresh_actions()
+
     def _stop(self) -> None:
         self.tasks.cancel_all()
         self.frames.stop()
@@ -374,6 +384,8 @@ class MainWindow(QMainWindow):
                 conflicts=self.resolving.count,
                 conflicts_open=self.resolving.panel.isVisible(),
                 sides_known=all(row.is_ours_known for row in conflicts),
+                exchanging=self.sharing.is_running,
+                remote=self.sharing.remote,
                 can_both=all(row.can_both for row in conflicts),
             )
         )
@@ -388,6 +400,7 @@ class MainWindow(QMainWindow):
         self.settings.geometry = self.saveGeometry()
         self.settings.thumbnail = self.browse.grid.cell_width
         self.settings.keep_sizes("window", self._splitter.sizes())
+        self.sharing.close()
         self.closed.emit()
         super().closeEvent(event)
 

@@ -41,6 +41,7 @@ class Resolving(QObject):
         self._window = window
         self._conflicts = conflicts
         self._stays = False
+        self._opens = False
         self.bar = ConflictBar(window.theme)
         self.panel = ConflictPanel(window.theme)
         self.panel.hide()
@@ -70,6 +71,10 @@ class Resolving(QObject):
             self.panel.select(0)
         self.panel.table.setFocus()
         self._window.refresh_actions()
+
+    def open_next(self) -> None:
+        """Shows the list as soon as a version with conflicts is shown."""
+        self._opens = True
 
     def close(self) -> None:
         """Hides the list; the bar comes back while conflicts wait."""
@@ -163,6 +168,9 @@ class Resolving(QObject):
         self.bar.setVisible(bool(rows) and not self.panel.isVisible())
         self._chosen()
         self._stays = False
+        if rows and self._opens:
+            self._opens = False
+            self.open()
 
     def _focused(self, has_focus: bool) -> None:
         """What is undone is what was done where the keyboard is."""

@@ -163,7 +163,23 @@ class VersionRows(_Rows):
             name, color = ("draft", "accent") if is_draft else ("published", "faint")
             icon = self._theme.pixmap(name, color, size=15)
             painter.drawPixmap(QPointF(rect.left() + 12, rect.center().y() - 7), icon)
-            self._texts(painter, rect.adjusted(36, 0, 0, 0), index.data(), index.data(VersionTree.DETAIL))
+            room = rect.adjusted(36, 0, 0, 0)
+            detail, mark = index.data(VersionTree.DETAIL), index.data(VersionTree.STANDING)
+            if mark:
+                small = self._theme.font(delta=-1)
+                painter.setFont(small)
+                painter.setPen(self._theme.colors["accent"])
+                metrics = QFontMetrics(small)
+                before = room.adjusted(0, 0, -metrics.horizontalAdvance(detail) - 10, 0)
+                painter.drawText(before, _RIGHT, mark)
+                # The name ends where the mark begins.
+                left_of_it = room.adjusted(0, 0, -metrics.horizontalAdvance(f"{mark}{detail}") - 20, 0)
+                self._texts(painter, left_of_it, index.data(), "")
+                painter.setFont(small)
+                painter.setPen(self._theme.colors["faint"])
+                painter.drawText(room, _RIGHT, detail)
+            else:
+                self._texts(painter, room, index.data(), detail)
         painter.restore()
 
     def _paint_dataset(self, painter: QPainter, rect: QRect, index: _Index) -> None:

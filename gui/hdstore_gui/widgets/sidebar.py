@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QLabel, QTreeView,
 
 from hdstore_gui.catalog import DatasetEntry
 from hdstore_gui.models.versions import VersionTree
+from hdstore_gui.services.exchanging import Standing
 from hdstore_gui.widgets.actions import ActionTable
 from hdstore_gui.widgets.bits import label, line
 from hdstore_gui.widgets.rows import VersionRows
@@ -32,6 +33,7 @@ class Sidebar(QWidget):
         self._logo = QLabel()
         self._name = label("hdstore", "heading")
         self._folder = label("", "small")
+        self._remote = label("", "small")
         self.model = VersionTree(self)
         self.tree = QTreeView()
         self.tree.setModel(self.model)
@@ -67,6 +69,9 @@ class Sidebar(QWidget):
         title.addWidget(actions.button("file.dataset", self))
         foot = QHBoxLayout()
         foot.setContentsMargins(12, 6, 12, 8)
+        for action_id in ("sync.pull", "sync.push"):
+            foot.addWidget(actions.button(action_id, self))
+        foot.addWidget(self._remote)
         foot.addStretch(1)
         for action_id in ("view.toggle_theme", "help.keys"):
             foot.addWidget(actions.button(action_id, self))
@@ -86,6 +91,16 @@ class Sidebar(QWidget):
         shown = self._folder.fontMetrics().elidedText(str(folder.parent), Qt.TextElideMode.ElideLeft, 150)
         self._folder.setText(shown)
         self._folder.setToolTip(str(folder))
+
+    def show_standing(self, standing: Standing) -> None:
+        """Marks the versions that a remote has not got, or has got more of."""
+        self.model.mark(standing.remote, standing.versions)
+        self.tree.viewport().update()
+        metrics = self._remote.fontMetrics()
+        self._remote.setText(metrics.elidedText(standing.remote, Qt.TextElideMode.ElideRight, 90))
+        where = standing.remotes[0][1] if standing.remotes else ""
+        seen = "" if standing.seen or not where else "\nNothing was exchanged with it yet."
+        self._remote.setToolTip(f"{where}{seen}")
 
     def show_datasets(self, datasets: tuple[DatasetEntry, ...], current: str) -> None:
         """Shows the datasets, with the version that is open selected."""

@@ -29,6 +29,10 @@ def _published(now: Situation) -> bool:
     return now.has_version and not now.is_draft
 
 
+def _exchange(now: Situation) -> bool:
+    return now.has_repository and not now.exchanging
+
+
 def _conflicts(now: Situation) -> bool:
     return now.conflicts > 0
 
@@ -185,6 +189,19 @@ def _go(do: Commands) -> tuple[Spec, ...]:
 def _repository_menu(do: Commands) -> tuple[Spec, ...]:
     menu, listed = "Re&pository", Scope.CONFLICTS
     return (
+        Spec(
+            "sync.pull", "Pull", lambda: do.exchange("pull"), ("Ctrl+Shift+D",),
+            "pull", menu, enabled=_exchange,
+        ),
+        Spec(
+            "sync.push", "Push", lambda: do.exchange("push"), ("Ctrl+Shift+U",),
+            "push", menu, enabled=_exchange,
+        ),
+        Spec(
+            "sync.fetch", "Fetch", lambda: do.exchange("fetch"), ("Ctrl+Shift+F",),
+            "refresh", menu, enabled=_exchange,
+        ),
+        Spec("sync.remotes", "Remotes…", do.edit_remotes, (), "remote", menu, enabled=_repository, separated=True),
         Spec(
             "view.conflicts", "Conflicts", do.toggle_conflicts, ("F7",),
             "merge", menu, enabled=_conflicts, separated=True,

@@ -117,6 +117,10 @@ background: @hover; } QPushButton[kind="row"] { background: transparent; border:
 text-align: left;
     padding: 7px 10px; font-weight: 400; color: @soft; }
 QPushButton[kind="row"]:hover { background: @hover; color: @text; }
+QPushButton[kind="primary"]:disabled { background: @hover; border-color: @line; color: @faint; }
+QListWidget[kind="framed"] { border: 1px solid @line; border-radius: 6px; padding: 4px; }
+QListWidget[kind="framed"]::item { padding: 7px 9px; border-radius: 5px; }
+QListWidget[kind="framed"]::item:selected { background: @accent_soft; color: @text; }
 QToolButton { border: 0; border-radius: 6px; padding: 5px; background: transparent; color: @soft; }
 QToolButton:hover { background: @hover; color: @text; }
 QToolButton:pressed { background: @pressed; }
