@@ -22,6 +22,7 @@ from hdstore_gui.services.prompts import Dialogs, Prompts
 from hdstore_gui.services.session import Session
 from hdstore_gui.services.settings import Settings
 from hdstore_gui.services.tasks import Tasks
+from hdstore_gui.services.whereabouts import why_missing
 from hdstore_gui.widgets.main_window import MainWindow, Parts
 from hdstore_gui.widgets.theme import Theme
 
@@ -66,8 +67,10 @@ class App(QObject):
         own = repository.hds / "hdstore"
         media = repository.media
         self.images.use(
-            lambda medium: media.local_path(medium.uri, hash=medium.hash, size=medium.size),
+            lambda one: media.local_path(one.uri, hash=one.hash, size=one.size, fetch=False),
             own / "index" / "thumbs",
+            fetch=lambda one: media.local_path(one.uri, hash=one.hash, size=one.size),
+            explain=lambda one: why_missing(repository, one),
         )
         journal = Journal(own / "unsaved")
         self._left = journal.take_over()
@@ -89,9 +92,11 @@ class App(QObject):
         self._closed = True
         self.desk.save_all()
         self.tasks.close()
-        self.images.close()
+        self.images.stop()
         self.desk.use(None)
+        # A picture that is just being fetched ends with its repository.
         self.session.close()
+        self.images.close()
         self._collector.stop()
 
 

@@ -20,10 +20,13 @@ from hdstore.ids import derive_id, new_id
 from hdstore.model import Mask, Preview, Source
 from hdstore_gui.services.pictures import Picture, read_mask, read_picture, read_thumbnail
 
-__all__ = ["EDGE", "Images", "Loaded", "picture_key"]
+__all__ = ["EDGE", "FETCHING", "Images", "Loaded", "picture_key"]
 
 EDGE = 320
 """The longer side of a thumbnail on disk, in pixels."""
+
+FETCHING = "Fetching…"
+"""What stands in place of a thumbnail while its picture comes from a remote."""
 
 THREADS = 2
 THUMBNAIL_BYTES = 128 << 20
@@ -31,8 +34,33 @@ PICTURE_BYTES = 384 << 20
 
 Medium: TypeAlias = Source | Mask | Preview
 
+Explain: TypeAlias = Callable[[Medium], str]
+"""Says why a medium is not here."""
+
 Resolve: TypeAlias = Callable[[Medium], Path | None]
 """Returns where a medium lies on this machine, or None when it is not here."""
+
+
+class _Elsewhere(MediaError):
+    """A kept medium that is not here, but may be at a remote."""
+
+
+class _Unfetched(MediaError):
+    """A kept medium whose remote could not be asked, or sent what is damaged."""
+
+
+Place: TypeAlias = Callable[[Medium], Path]
+"""Returns where a medium lies, or raises MediaError saying why it is nowhere."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Request:
+    """A picture that is asked for; without a receiver it is a thumbnail."""
+
+    source: Source
+    done: Callable[[Loaded], None] | None = None
+    failed: Callable[[Exception], None] = lambda error: None
+    waiting: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,12 +87,18 @@ class Images(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._resolve: Resolve = lambda medium: None
+        self._fetch: Resolve | None = None
+        self._explain: Explain = _not_here
         self._folder: Path | None = None
         self._ready: OrderedDict[str, QPixmap | str] = OrderedDict()
         self._bytes = 0
         self._pictures: OrderedDict[str, Loaded] = OrderedDict()
         self._wanted: list[Source] = []
-        self._urgent: list[tuple[Source, Callable[[Loaded], None], Callable[[Exception], None]]] = []
+        self._urgent: list[_Request] = []
+        self._absent: list[_Request] = []
+        """What is fetched one after another, the last first; fetching must not hold up what is here."""
+        self._coming: set[str] = set()
+        self._fetching = 0
         self._busy: set[str] = set()
         self._results: deque[Callable[[], str]] = deque()
         self._condition = threading.Condition()
@@ -75,31 +109,56 @@ class Images(QObject):
             threading.Thread(target=self._serve, name=f"hdstore-image-{number}", daemon=True)
             for number in range(THREADS)
         ]
+        self._threads.append(threading.Thread(target=self._serve_absent, name="hdstore-fetch", daemon=True))
         for thread in self._threads:
             thread.start()
 
-    def use(self, resolve: Resolve, folder: Path | None) -> None:
-        """Finds media with ``resolve`` from now on, and keeps thumbnails under ``folder``."""
+    def use(
+        self,
+        resolve: Resolve,
+        folder: Path | None,
+        *,
+        fetch: Resolve | None = None,
+        explain: Explain | None = None,
+    ) -> None:
+        """Finds media with ``resolve`` from now on, and keeps thumbnails under ``folder``.
+
+        ``fetch`` finds kept media that are not here, and may take long; ``explain`` says why one is not.
+        """
         with self._condition:
             self._generation += 1
-            self._wanted.clear()
-            self._urgent.clear()
-            self._busy.clear()
+            for waiting in (self._wanted, self._urgent, self._absent, self._busy, self._coming):
+                waiting.clear()
         self._resolve, self._folder = resolve, folder
+        self._fetch, self._explain = fetch, explain or _not_here
         self._ready.clear()
         self._pictures.clear()
         self._bytes = 0
 
     def thumbnail(self, source: Source) -> QPixmap | str | None:
-        """Returns a thumbnail, or why there can be none, or None before it was read (see ``want``)."""
-        found = self._ready.get(picture_key(source))
+        """Returns a thumbnail, or words in its place, or None before it was read (see ``want``)."""
+        key = picture_key(source)
+        found = self._ready.get(key)
         if found is not None:
-            self._ready.move_to_end(picture_key(source))
+            self._ready.move_to_end(key)
+        elif key in self._coming:
+            return FETCHING
         return found
+
+    def is_known(self, source: Source) -> bool:
+        """Whether there is a thumbnail, or it is known that there can be none."""
+        return picture_key(source) in self._ready
 
     def want(self, sources: list[Source]) -> None:
         """Asks for the thumbnails of what is on the screen; older requests not begun are dropped."""
+        keys = {picture_key(source) for source in sources}
         with self._condition:
+            for request in [one for one in self._absent if one.done is None]:
+                key = picture_key(request.source)
+                if key not in keys:
+                    self._absent.remove(request)
+                    self._busy.discard(key)
+                    self._coming.discard(key)
             self._wanted = [
                 source
                 for source in reversed(sources)
@@ -108,17 +167,25 @@ class Images(QObject):
             self._condition.notify_all()
 
     def load(
-        self, source: Source, done: Callable[[Loaded], None], failed: Callable[[Exception], None]
+        self,
+        source: Source,
+        done: Callable[[Loaded], None],
+        failed: Callable[[Exception], None],
+        waiting: Callable[[], None] = lambda: None,
     ) -> None:
-        """Reads a picture and its masks before any thumbnail; an older request not begun is dropped."""
+        """Reads a picture and its masks before any thumbnail; an older request not begun is dropped.
+
+        ``waiting`` is called when it is not here and comes from a remote.
+        """
         key = picture_key(source)
         if key in self._pictures:
             self._pictures.move_to_end(key)
             done(self._pictures[key])
             return
         with self._condition:
-            self._urgent = [(source, done, failed)]
-            self._condition.notify()
+            self._urgent = [_Request(source, done, failed, waiting)]
+            self._absent = [request for request in self._absent if request.done is None]
+            self._condition.notify_all()
 
     def prefetch(self, source: Source) -> None:
         """Reads a picture that is likely to be asked for next, unless something else is waiting."""
@@ -126,8 +193,8 @@ class Images(QObject):
             return
         with self._condition:
             if not self._urgent:
-                self._urgent = [(source, lambda loaded: None, lambda error: None)]
-                self._condition.notify()
+                self._urgent = [_Request(source, lambda loaded: None)]
+                self._condition.notify_all()
 
     def try_again(self) -> None:
         """Forgets what could not be read: a remote may have it now."""
@@ -141,13 +208,19 @@ class Images(QObject):
     def is_busy(self) -> bool:
         """Whether something is being decoded or waits for it."""
         with self._condition:
-            return bool(self._wanted or self._urgent or self._busy or self._results)
+            return bool(
+                self._wanted or self._urgent or self._absent or self._fetching or self._busy or self._results
+            )
 
-    def close(self) -> None:
-        """Ends the threads."""
+    def stop(self) -> None:
+        """Begins nothing more; what is being fetched ends when its repository is closed."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self.stop()
         for thread in self._threads:
             thread.join()
 
@@ -159,28 +232,74 @@ class Images(QObject):
                 if self._closed:
                     return
                 generation = self._generation
-                urgent = self._urgent.pop() if self._urgent else None
-                source = urgent[0] if urgent is not None else self._wanted.pop()
-                key = picture_key(source)
-                if urgent is None:
-                    self._busy.add(key)
-            if urgent is not None:
-                result = self._read_whole(*urgent)
-            else:
-                result = self._read_small(source)
+                request = self._urgent.pop() if self._urgent else _Request(self._wanted.pop())
+                if request.done is None:
+                    self._busy.add(picture_key(request.source))
+            try:
+                result = self._read(request, self._here)
+            except _Elsewhere:
+                result = self._put_off(request, generation)
+            self._hand_over(result, generation)
+
+    def _serve_absent(self) -> None:
+        while True:
             with self._condition:
-                if generation != self._generation:
-                    continue
-                self._results.append(result)
-            self._arrived.emit()
+                while not (self._closed or self._absent):
+                    self._condition.wait()
+                if self._closed:
+                    return
+                generation = self._generation
+                # Whoever looks at one picture waits for it; thumbnails come in between.
+                urgent = next((one for one in self._absent if one.done is not None), None)
+                request = urgent or self._absent[-1]
+                self._absent.remove(request)
+                self._fetching += 1
+            result = self._read(request, self._fetched)
+            with self._condition:
+                self._fetching -= 1
+            self._hand_over(result, generation)
+
+    def _hand_over(self, result: Callable[[], str], generation: int) -> None:
+        with self._condition:
+            if generation != self._generation:
+                return
+            self._results.append(result)
+        self._arrived.emit()
+
+    def _put_off(self, request: _Request, generation: int) -> Callable[[], str]:
+        """Lets a request wait for its picture to be fetched, and returns what tells so."""
+        key = picture_key(request.source)
+        with self._condition:
+            if generation == self._generation:
+                self._absent.append(request)
+                if request.done is None:
+                    self._coming.add(key)
+                self._condition.notify_all()
+
+        def tell() -> str:
+            request.waiting()
+            return key if request.done is None else ""
+
+        return tell
+
+    def _read(self, request: _Request, place: Place) -> Callable[[], str]:
+        if request.done is None:
+            return self._read_small(request.source, place)
+        return self._read_whole(request.source, request.done, request.failed, place)
 
     def _read_whole(
-        self, source: Source, done: Callable[[Loaded], None], failed: Callable[[Exception], None]
+        self,
+        source: Source,
+        done: Callable[[Loaded], None],
+        failed: Callable[[Exception], None],
+        place: Place,
     ) -> Callable[[], str]:
         try:
-            picture = read_picture(self._place(_shown(source)))
-            masks = {mask.id: read_mask(self._place(mask)) for mask in source.masks}
+            picture = read_picture(place(_shown(source)))
+            masks = {mask.id: read_mask(place(mask)) for mask in source.masks}
             loaded = Loaded(picture, masks)
+        except _Elsewhere:
+            raise
         except HdstoreError as problem:
             error = problem
 
@@ -203,11 +322,15 @@ class Images(QObject):
         while len(self._pictures) > 1 and size > PICTURE_BYTES:
             size -= self._pictures.popitem(last=False)[1].picture.bytes
 
-    def _read_small(self, source: Source) -> Callable[[], str]:
+    def _read_small(self, source: Source, place: Place) -> Callable[[], str]:
         key = picture_key(source)
         result: QImage | str
         try:
-            result = self._small(source)
+            result = self._small(source, place)
+        except _Elsewhere:
+            raise
+        except _Unfetched:
+            result = "Could not be fetched; open the frame to see why."
         except HdstoreError as error:
             result = str(error)
         except OSError as error:
@@ -216,14 +339,15 @@ class Images(QObject):
         def deliver() -> str:
             with self._condition:
                 self._busy.discard(key)
+                self._coming.discard(key)
             self._keep(key, QPixmap.fromImage(result) if isinstance(result, QImage) else result)
             return key
 
         return deliver
 
-    def _small(self, source: Source) -> QImage:
+    def _small(self, source: Source, place: Place) -> QImage:
         """Reads a thumbnail from disk, or makes it and puts it there."""
-        path = None if source.hash else self._place(_shown(source))
+        path = None if source.hash else place(_shown(source))
         name = source.hash if path is None else _place_key(source.uri, path)
         kept = self._folder / name[:2] / f"{name}.{EDGE}" if self._folder is not None else None
         if kept is not None and kept.exists():
@@ -231,15 +355,29 @@ class Images(QObject):
             image = QImage(str(kept))
             if not image.isNull():
                 return image
-        image = read_thumbnail(path or self._place(_shown(source)), EDGE)
+        image = read_thumbnail(path or place(_shown(source)), EDGE)
         if kept is not None:
             _store(image, kept)
         return image
 
-    def _place(self, medium: Medium) -> Path:
+    def _here(self, medium: Medium) -> Path:
+        """Returns where a medium lies; raises _Elsewhere for one that is to be fetched."""
         path = self._resolve(medium)
+        if path is not None:
+            return path
+        if self._fetch is not None and medium.uri.startswith("media:"):
+            raise _Elsewhere(f"The medium {medium.uri!r} is not here yet.")
+        raise MediaError(self._explain(medium))
+
+    def _fetched(self, medium: Medium) -> Path:
+        """Returns where a medium lies after it was fetched, if need be."""
+        fetch = self._fetch or self._resolve
+        try:
+            path = fetch(medium)
+        except MediaError as error:
+            raise _Unfetched(str(error)) from error
         if path is None:
-            raise MediaError(f"The medium {medium.uri!r} is not on this machine.")
+            raise MediaError(self._explain(medium))
         return path
 
     def _keep(self, key: str, value: QPixmap | str) -> None:
@@ -256,6 +394,10 @@ class Images(QObject):
         keys.discard("")
         if keys:
             self.ready.emit(frozenset(keys))
+
+
+def _not_here(medium: Medium) -> str:
+    return f"The medium {medium.uri!r} is not on this machine."
 
 
 def _shown(source: Source) -> Source | Preview:

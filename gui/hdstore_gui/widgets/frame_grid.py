@@ -288,7 +288,7 @@ class FrameGrid(QAbstractScrollArea):
         for row in sight:
             rect = self._placed(row)
             frame = self._frames.frame_at(row)
-            if frame is not None and frame.sources and self._images.thumbnail(frame.sources[0]) is None:
+            if frame is not None and frame.sources and not self._images.is_known(frame.sources[0]):
                 wanted.append(frame.sources[0])
             if rect.intersects(event.rect()):
                 self._paint_cell(painter, row, rect, frame)

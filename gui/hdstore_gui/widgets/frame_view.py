@@ -278,7 +278,11 @@ class FrameView(QWidget):
             if self._is_shown(source):
                 self.canvas.show_message(str(error), size or (640, 480))
 
-        self._images.load(source, done, failed)
+        def waiting() -> None:
+            if self._is_shown(source):
+                self.canvas.show_message("Fetching the picture…", size or (640, 480))
+
+        self._images.load(source, done, failed, waiting)
 
     def _is_shown(self, source: Source) -> bool:
         frame = self._frame
