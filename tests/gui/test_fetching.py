@@ -47,6 +47,7 @@ def test_pictures_come_when_they_are_looked_at(
     assert not any(far.media.has(source.hash) for source in sources(far))
     started = make_window()
     started.open(far.folder, "Kept/Current")
+    started.qtbot.waitUntil(lambda: started.main.frames.rowCount() == 3, timeout=8000)
     started.qtbot.waitUntil(
         lambda: all(isinstance(started.app.images.thumbnail(one), QPixmap) for one in sources(far)),
         timeout=8000,
@@ -65,6 +66,7 @@ def test_what_no_remote_has_is_said_in_a_few_words(
     (tmp_path / "central" / ".hds" / "hdstore" / "media").mkdir()
     started = make_window()
     started.open(far.folder, "Kept/Current")
+    started.qtbot.waitUntil(lambda: started.main.frames.rowCount() == 3, timeout=8000)
     source = sources(far)[0]
     started.qtbot.waitUntil(lambda: started.app.images.is_known(source), timeout=8000)
     started.show(0)
