@@ -9,6 +9,7 @@ from hdstore.errors import InvalidInputError
 from hdstore.merge import read_conflicts
 from hdstore.model import Progress
 from hdstore.repository.core import Core
+from hdstore.store import is_foreign_ref
 from hdstore.sync import Remotes
 from hdstore.sync.status import SyncStatus, compare_refs
 from hdstore.version import VersionState
@@ -50,7 +51,7 @@ def repository_status(
     if not theirs:
         return RepositoryStatus(remote=name, url=url, conflicts=conflicts)
     found = {**core.refs.list(_DRAFTS), **core.refs.list(_PUBLISHED)}
-    ours = {ref.removeprefix("refs/"): oid for ref, oid in found.items()}
+    ours = {ref.removeprefix("refs/"): oid for ref, oid in found.items() if not is_foreign_ref(ref)}
     sync = compare_refs(core.objects, ours, theirs, progress=progress)
     return RepositoryStatus(remote=name, url=url, seen=True, sync=sync, conflicts=conflicts)
 
@@ -72,7 +73,7 @@ def _conflicts(core: Core) -> dict[str, int]:
     found = {}
     for ref, oid in core.refs.list(_DRAFTS).items():
         dataset_id, slash, version_id = ref.removeprefix(_DRAFTS).partition("/")
-        if not slash:
+        if not slash or is_foreign_ref(ref):
             continue
         state = VersionState(core.objects, oid)
         if state.has_conflicts():

@@ -16,6 +16,7 @@ from hdstore.errors import (
     ConflictError,
     DamagedError,
     DivergedError,
+    HdstoreError,
     LockTimeoutError,
     ReadOnlyError,
     RemoteError,
@@ -23,12 +24,23 @@ from hdstore.errors import (
 )
 from hdstore.merge import note_mine
 from hdstore.model import Progress
-from hdstore.store import CATALOG_REF, Catalog, Layout, Lock, Objects, Refs, RefUpdate, files, is_foreign_ref
+from hdstore.store import (
+    CATALOG_REF,
+    Catalog,
+    Layout,
+    Lock,
+    Objects,
+    Refs,
+    RefUpdate,
+    check_layout,
+    files,
+    is_foreign_ref,
+)
 from hdstore.sync.absent import absent_moves
 from hdstore.sync.judging import check_outcome, judge
 from hdstore.sync.merging import Forward, Merges, PullFirst
 from hdstore.sync.planning import CATALOG, Outcome, combine
-from hdstore.sync.remotes import SEEN_REF, Remotes, incoming_ref, seen_ref
+from hdstore.sync.remotes import INCOMING_REF, SEEN_REF, Remotes, incoming_ref, seen_ref
 from hdstore.sync.transport import Transport, connect
 from hdstore.sync.urls import parse_place
 
@@ -303,7 +315,8 @@ def clone_into(
 ) -> SyncReport:
     """Makes a repository in an empty folder and brings what ``url``, its origin, has; nothing is left when that fails.
 
-    It is made beside its place and moved there when it is whole, so a clone that was killed can be repeated.
+    It is made beside its place and moved there when it is whole, so a clone that was killed can be repeated: what had
+    arrived is used.
     """
     place = parse_place(url)
     folder = layout.folder
@@ -317,11 +330,12 @@ def clone_into(
         files.make_folders(aside.folder)
         with Lock(aside.folder / "lock", timeout=0, what=f"{folder}, into which a clone is being made"):
             try:
-                shutil.rmtree(aside.hds, ignore_errors=True)
-                aside.create()
                 refs = Refs(aside.hds)
                 remotes = Remotes(aside, refs)
-                remotes.add("origin", place.url, program=program)
+                if not _goes_on(aside, refs, remotes, place.url, program):
+                    shutil.rmtree(aside.hds, ignore_errors=True)
+                    aside.create()
+                    remotes.add("origin", place.url, program=program)
                 exchange = Exchange(aside, Objects(aside.hds), refs, remotes)
                 report = exchange.pull("origin", progress=progress)
                 if CATALOG not in exchange.ours():
@@ -336,3 +350,19 @@ def clone_into(
                 if not existed and not layout.exists:
                     shutil.rmtree(folder, ignore_errors=True)
     return report
+
+
+def _goes_on(aside: Layout, refs: Refs, remotes: Remotes, url: str, program: str) -> bool:
+    """Says whether a clone from this URL was cut short here whose objects can be used; refs that it moved are gone."""
+    try:
+        check_layout(aside)
+        refs.recover()
+        if remotes.list() != {"origin": url} or remotes.program("origin") != (program or "hdstore"):
+            return False
+        # Who put them here is not known: what they name is judged as if it came now.
+        moved = {name: oid for name, oid in refs.list("refs/").items() if not name.startswith(INCOMING_REF)}
+        with refs.lock(*moved):
+            refs.transaction([RefUpdate(name, oid, None) for name, oid in moved.items()])
+    except HdstoreError:
+        return False
+    return True
