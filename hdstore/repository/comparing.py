@@ -159,5 +159,7 @@ def _names(datasets: dict[str, DatasetDocument], dataset_id: str, version_id: st
     if record is None:
         return dataset, version_id
     versions = document.versions
-    shared = any(r.name == record.name and not r.deleted for i, r in versions.items() if i != version_id)
+    # Of those that are deleted, as with their dataset, all count.
+    others = (r for i, r in versions.items() if i != version_id and (record.deleted or not r.deleted))
+    shared = any(other.name == record.name for other in others)
     return dataset, version_id if shared else record.name

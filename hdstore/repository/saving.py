@@ -17,6 +17,7 @@ from hdstore.ids import frame_key
 from hdstore.model import (
     Changes,
     Edit,
+    FrameEdit,
     Metadata,
     Progress,
     Schema,
@@ -220,7 +221,7 @@ def _check_untouched(base: VersionState, tip: VersionState, edits: Sequence[Edit
 
 def _describe(edits: Sequence[Edit]) -> str:
     """Returns the first line of a save's message."""
-    frames = {edit.frame_id for edit in edits if not isinstance(edit, SetSchema | SetVersionMetadata)}
+    frames = {edit.frame_id for edit in edits if isinstance(edit, FrameEdit)}
     if len(frames) == 1:
         return f"Edit frame {next(iter(frames))}"
     if frames:

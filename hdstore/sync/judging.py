@@ -168,11 +168,11 @@ class _Judge:
             if name.startswith("tags/") and not name.startswith(_KEEP):
                 tag = decode_tag(data) if kind == "tag" else None
                 if tag is None or tag.kind != "commit":
-                    raise DamagedError(f"its ref names {oid}, which is no annotated tag of a commit")
+                    raise DamagedError(f"its ref names {oid}, which is no annotated tag of a commit.")
                 self._strict.read_any(oid)
                 oid, kind = tag.target, self._objects.read_any(tag.target)[0]
             if kind != "commit":
-                raise DamagedError(f"its ref names {oid}, which is a {kind}")
+                raise DamagedError(f"its ref names {oid}, which is a {kind}.")
         except _WRONG as error:
             raise self._damaged(name, str(error)) from error
         return oid
@@ -203,15 +203,15 @@ class _Judge:
                 catalog = Catalog(self._objects, oid, like=catalog)
                 self._catalog_objects(catalog)
                 if catalog.format > last.format:
-                    raise DamagedError(f"commit {oid} is of the format {catalog.format}")
+                    raise DamagedError(f"commit {oid} is of the format {catalog.format}.")
                 for path in catalog.not_canonical(canonical):
-                    raise DamagedError(f"{path} of commit {oid} is not in canonical form")
+                    raise DamagedError(f"{path} of commit {oid} is not in canonical form.")
                 for view in catalog.views.values():
                     now = views.get(view.id)
                     is_still = now is not None and now.published and now.view == view.view
                     if view.published and not is_still and id_apart(view, views.get) not in views:
                         raise DamagedError(
-                            f"the view {view.id} was published in commit {oid} and is not what it was"
+                            f"the view {view.id} was published in commit {oid} and is not what it was."
                         )
         except _WRONG as error:
             raise self._damaged(_CATALOG, str(error)) from error
@@ -219,7 +219,7 @@ class _Judge:
     def _catalog_objects(self, catalog: Catalog) -> None:
         """Checks a commit of the catalog and its trees; beside the documents there may be files of any kind."""
         for problem in object_problems("commit", self._objects.read(catalog.commit, "commit")):
-            raise DamagedError(f"the commit {catalog.commit} is not in order: {problem}")
+            raise DamagedError(f"the commit {catalog.commit} is not in order: {problem}.")
         waiting = [catalog.tree]
         while waiting:
             oid = waiting.pop()
@@ -229,9 +229,9 @@ class _Judge:
             names: set[str] = set()
             for entry in decode_tree(self._objects.read(oid, "tree")):
                 if not _BESIDE.fullmatch(entry.name) or entry.name in names:
-                    raise DamagedError(f"its tree {oid} has the entry {entry.name!r}, which none may have")
+                    raise DamagedError(f"its tree {oid} has the entry {entry.name!r}, which none may have.")
                 if entry.mode not in (TREE_MODE, BLOB_MODE, 0o100755):
-                    raise DamagedError(f"its entry {entry.name!r} is neither a file nor a folder")
+                    raise DamagedError(f"its entry {entry.name!r} is neither a file nor a folder.")
                 names.add(entry.name)
                 if entry.mode == TREE_MODE:
                     waiting.append(entry.oid)

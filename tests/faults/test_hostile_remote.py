@@ -250,9 +250,6 @@ CATALOGS: dict[str, Forge] = {
     "a document of another id": lambda f: f.catalog({"other.abcd2345.json": f.document()[1]}),
     "no format": lambda f: f.catalog({}, format=b"x"),
     "a format of a thousand digits": lambda f: f.catalog({}, format=b"1" * 1000),
-    "a version that was not sent": document(
-        lambda plain: plain["versions"].update({"new.abcd2345": {"name": "new"}})
-    ),
 }
 
 
@@ -280,7 +277,7 @@ SOME = {
         "no stats", "a link to a file", "trees that stand everywhere", "a leaf: lists in lists",
         "a leaf: not canonical",
         "a draft that is another one", "a tag of another name", "a document of depth", "a name that climbs",
-        "a version that was not sent", "an author of two lines", "an object that is missing",
+        "an author of two lines", "an object that is missing",
     )
 }  # fmt: skip
 
