@@ -77,7 +77,7 @@ def holds(repository: Repository, saves: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "kills", [pytest.param(20, id="some"), pytest.param(200, id="many", marks=pytest.mark.slow)]
+    "kills", [pytest.param(20, id="some"), pytest.param(200, id="many", marks=pytest.mark.long)]
 )
 def test_killed_processes_leave_all_that_was_saved(
     kills: int, folder: Path, git_fsck: Callable[[Path], str]

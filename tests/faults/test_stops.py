@@ -142,7 +142,7 @@ ALONE: tuple[Script, ...] = (
 )  # fmt: skip
 
 
-STRIDES = [pytest.param(6, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+STRIDES = [pytest.param(6, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)]
 
 
 def has_kept(repository: Repository, said: list[str]) -> None:

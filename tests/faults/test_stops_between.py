@@ -79,7 +79,7 @@ def is_whole(folder: Path, where: str, git_fsck: Callable[[Path], str]) -> None:
         assert git_fsck(folder) == "", f"{where}: {folder.name}"
 
 
-STRIDES = [pytest.param(17, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+STRIDES = [pytest.param(17, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)]
 
 
 @pytest.mark.parametrize("stride", STRIDES)

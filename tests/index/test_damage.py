@@ -54,7 +54,7 @@ def everything(file: ArrayFile) -> object:
 
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize(
-    "stride", [pytest.param(31, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+    "stride", [pytest.param(31, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)]
 )
 def test_every_changed_byte_is_found(
     segment: Path, large: bool, stride: int, monkeypatch: pytest.MonkeyPatch

@@ -231,7 +231,7 @@ def play(world: World, history: list[tuple[object, ...]]) -> Iterator[int]:
 
 
 @pytest.mark.parametrize(
-    "examples", [pytest.param(50, id="some"), pytest.param(1000, id="many", marks=pytest.mark.slow)]
+    "examples", [pytest.param(50, id="some"), pytest.param(1000, id="many", marks=pytest.mark.long)]
 )
 def test_rows_are_right_after_any_history(examples: int) -> None:
     """Adding, editing, removing, branching, with merges of small segments, two handles, compaction and loss between."""
