@@ -51,7 +51,9 @@ def test_push_clone_and_pull_need_no_git_program(ada: Repository, hub: Path, tmp
 
 
 @pytest.mark.usefixtures("no_git")
-def test_divergence_waits_for_a_pull_and_cancelling_changes_nothing(ada: Repository, hub: Path, tmp_path: Path) -> None:
+def test_divergence_waits_for_a_pull_and_cancelling_changes_nothing(
+    ada: Repository, hub: Path, tmp_path: Path
+) -> None:
     """Work on both sides is not pushed over; a progress that raises stops the exchange; a pull merges."""
     ada.push()
     bob = hdstore.clone(hub, tmp_path / "bob")
