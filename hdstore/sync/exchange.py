@@ -7,6 +7,7 @@ last, all or none. With them moves ``refs/hdstore/remotes/<remote>/``, what the 
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from hdstore.errors import (
     LockTimeoutError,
     ReadOnlyError,
     RemoteError,
+    StorageError,
     UntrustedError,
 )
 from hdstore.merge import note_mine
@@ -247,6 +249,12 @@ class Exchange:
         return f" in {dataset.name}/{record.name}" if dataset and record else ""
 
     def _connect(self, remote: str, *, create: bool = False) -> Transport:
+        hds = self._layout.hds
+        if not os.access(hds / "objects", os.W_OK):
+            raise StorageError(
+                f"Nothing can be exchanged, for {hds} can not be written: it is read-only or somebody else's; check its"
+                " rights and its disk."
+            )
         transport = connect(
             self._layout, self._remotes.place(remote), create=create, inner=self._remotes.inner(remote)
         )

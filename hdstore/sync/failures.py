@@ -130,7 +130,8 @@ _PATTERNS = tuple((kind, re.compile(words, re.IGNORECASE)) for kind, words in _W
 
 def failure_of(place: Place, said: str, messages: Iterable[str] = ()) -> ReachError:
     """Returns the error for what was ``said``, the line that says most, among ``messages``."""
-    lines = [said, *messages]
+    # What ssh warns of, such as a key file that is not there, is not why it failed.
+    lines = [line for line in (said, *messages) if not line.startswith("Warning: ")]
     kind, line = next(
         ((kind, line) for kind, pattern in _PATTERNS for line in lines if pattern.search(line)),
         (Kind.OTHER, said),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sync.servers import https_server, https_site, ssh_server  # noqa: F401
 
 from hdstore.cli import main
 from hdstore.model import Annotation, Box, SingleFrame, Source
