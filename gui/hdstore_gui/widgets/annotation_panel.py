@@ -22,6 +22,7 @@ from hdstore_gui.editing.selection import Selection
 from hdstore_gui.models.annotations import AnnotationList
 from hdstore_gui.models.labels import LabelList
 from hdstore_gui.widgets.bits import label
+from hdstore_gui.widgets.history_panel import HistoryPanel
 from hdstore_gui.widgets.json_tree import JsonTree
 from hdstore_gui.widgets.rows import AnnotationRows, LabelRows
 from hdstore_gui.widgets.theme import Theme
@@ -42,7 +43,7 @@ class _List(QListView):
 
 
 class AnnotationPanel(QTabWidget):
-    """Annotations and labels on the first tab, metadata and sources on the second."""
+    """Annotations and labels on the first tab, metadata and sources on the second, history on the third."""
 
     selected = Signal(object)
     """The ``Selection`` made in the list."""
@@ -85,6 +86,8 @@ class AnnotationPanel(QTabWidget):
         self._sources = JsonTree("Sources of the frame")
         self.addTab(self._lists(), "Annotations")
         self.addTab(self._details(), "Details")
+        self.history = HistoryPanel(theme)
+        self.addTab(self.history, "History")
 
     def _lists(self) -> QWidget:
         self._splitter = splitter = QSplitter(Qt.Orientation.Vertical)

@@ -230,6 +230,10 @@ class Commands:
         view = self._window.frame_view
         (view.panel.list if view.canvas.hasFocus() else view.canvas).setFocus()
 
+    def show_history(self) -> None:
+        """Shows who made what is selected what it is."""
+        self._window.remembering.open()
+
     def give_key(self, digit: str) -> None:
         """Gives the label of a digit."""
         self._window.frame_view.give_key(digit)

@@ -29,6 +29,7 @@ from hdstore_gui.widgets.bits import EmptyState, NoticeBar
 from hdstore_gui.widgets.browse_page import BrowsePage
 from hdstore_gui.widgets.commands import Commands
 from hdstore_gui.widgets.frame_view import FrameView
+from hdstore_gui.widgets.remembering import Remembering
 from hdstore_gui.widgets.resolving import Resolving
 from hdstore_gui.widgets.sharing import Sharing
 from hdstore_gui.widgets.sidebar import Sidebar
@@ -90,6 +91,7 @@ class MainWindow(QMainWindow):
         self.status = StatusLine(self._stop)
         self.resolving = Resolving(self, parts.conflicts)
         self.sharing = Sharing(self, parts.exchanging)
+        self.remembering = Remembering(self)
         self._commands = Commands(self)
         places: dict[Scope, QWidget] = {
             Scope.WINDOW: self, Scope.BROWSE: self.browse, Scope.FRAME: self.frame_view,

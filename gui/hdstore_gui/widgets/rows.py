@@ -27,14 +27,14 @@ from hdstore_gui.models.labels import LabelList
 from hdstore_gui.models.versions import VersionTree
 from hdstore_gui.widgets.theme import Theme
 
-__all__ = ["AnnotationRows", "LabelRows", "VersionRows"]
+__all__ = ["AnnotationRows", "LabelRows", "Rows", "VersionRows"]
 
 _Index = QModelIndex | QPersistentModelIndex
 _LEFT = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
 _RIGHT = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight)
 
 
-class _Rows(QStyledItemDelegate):
+class Rows(QStyledItemDelegate):
     """What all rows share."""
 
     height = 32
@@ -81,7 +81,7 @@ class _Rows(QStyledItemDelegate):
         return rect.adjusted(20, 0, 0, 0)
 
 
-class AnnotationRows(_Rows):
+class AnnotationRows(Rows):
     """Rows of the annotation list; their editor completes labels."""
 
     def __init__(self, theme: Theme, labels: QAbstractItemModel, parent: QWidget | None = None) -> None:
@@ -122,7 +122,7 @@ class AnnotationRows(_Rows):
         editor.setGeometry(option.rect.adjusted(4, 0, -4, 0))
 
 
-class LabelRows(_Rows):
+class LabelRows(Rows):
     """Rows of the label list: colour, name, how often here, and the key."""
 
     height = 30
@@ -147,7 +147,7 @@ class LabelRows(_Rows):
         painter.restore()
 
 
-class VersionRows(_Rows):
+class VersionRows(Rows):
     """Rows of the tree: datasets in bold, versions with their state and number of frames."""
 
     height = 32

@@ -182,6 +182,7 @@ def _go(do: Commands) -> tuple[Spec, ...]:
             "annotation.previous", "Previous annotation", lambda: do.select_annotation(-1), ("Shift+Tab",),
             "", menu, ON_CANVAS, _frame,
         ),
+        Spec("frame.history", "History", do.show_history, ("Ctrl+H",), "history", menu, IN_FRAME, _frame),
         Spec("frame.lists", "Picture or lists", do.change_focus, ("F6",), "", menu, IN_FRAME, _frame),
     )  # fmt: skip
 
