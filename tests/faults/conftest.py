@@ -64,12 +64,14 @@ def make_repository(folder: Path) -> None:
 
 
 MEMORY = Path("/dev/shm")
+ROOM = 2 << 30
+"""Bytes that must be free there; in a container it may be tiny."""
 
 
 @contextmanager
 def _place(otherwise: Path) -> Iterator[Path]:
     # Hundreds of repositories are made, and nobody pulls the plug: flushing them to a disk would only take time.
-    if not os.access(MEMORY, os.W_OK):
+    if not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < ROOM:
         yield otherwise
         return
     with tempfile.TemporaryDirectory(prefix="hdstore-faults-", dir=MEMORY) as name:
