@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hdstore.store import Objects
+from hdstore.merge.author import AUTHOR
+from hdstore.store import Objects, decode_commit
 
-__all__ = ["Bases"]
+__all__ = ["Bases", "is_same_work"]
 
 _DEEPEST = 24
 """How many times bases of bases are merged."""
@@ -44,3 +45,13 @@ class Bases:
                 self._made[pair] = self._merge(*pair, below, depth + 1)
             found = self._made[pair]
         return found
+
+
+def is_same_work(objects: Objects, first: str, second: str) -> bool:
+    """Says whether two commits differ in merges alone, so that each holds all that people saved."""
+    for tip, other in ((first, second), (second, first)):
+        for oid in objects.exclusive(tip, other):
+            commit = decode_commit(objects.read(oid, "commit"))
+            if len(commit.parents) < 2 or commit.author != AUTHOR:
+                return False
+    return True

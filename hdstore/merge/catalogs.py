@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from hdstore.errors import DamagedError, InvalidValueError, ReadOnlyError
 from hdstore.merge.author import AUTHOR
+from hdstore.merge.bases import is_same_work
 from hdstore.merge.documents import id_apart, merge_datasets, merge_views
 from hdstore.model import DatasetDocument, ViewDocument, replace
 from hdstore.store import (
@@ -65,7 +66,7 @@ def merge_catalogs(objects: Objects, first: str, second: str) -> str:
         if empty.is_empty:
             return full.commit
     one.check_writable()
-    if _is_same_work(objects, first, second):
+    if is_same_work(objects, first, second):
         taken = max((one, other), key=lambda catalog: catalog.tree)
         with objects.pack() as writer:
             return _write(writer, taken, (), earlier, later)
@@ -73,16 +74,6 @@ def merge_catalogs(objects: Objects, first: str, second: str) -> str:
     base = _Virtual(memory).of(objects.merge_bases(first, second))
     with objects.pack() as writer:
         return _write_merge(memory, writer, base, first, second)
-
-
-def _is_same_work(objects: Objects, first: str, second: str) -> bool:
-    """Says whether two commits differ in merges alone."""
-    for tip, other in ((first, second), (second, first)):
-        for oid in objects.exclusive(tip, other):
-            commit = decode_commit(objects.read(oid, "commit"))
-            if len(commit.parents) < 2 or commit.author != AUTHOR:
-                return False
-    return True
 
 
 def amend_catalog(

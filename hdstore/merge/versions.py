@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hdstore.codec import decode_frame
 from hdstore.merge.author import AUTHOR
-from hdstore.merge.bases import Bases
+from hdstore.merge.bases import Bases, is_same_work
 from hdstore.merge.conflicts import merge_conflict_trees
 from hdstore.merge.frames import merge_frames
 from hdstore.merge.schemas import merge_maps, merge_schemas
@@ -98,18 +98,9 @@ class _Merging:
             return Merged(commit=first)
         if bases == [first] and into is None:
             return Merged(commit=second)
-        if into is None and self._is_same_work(first, second):
+        if into is None and is_same_work(self._objects, first, second):
             return self._write_one_of(first, second, message)
         return self._write(first, second, bases, into, message, 0)
-
-    def _is_same_work(self, first: str, second: str) -> bool:
-        """Says whether two commits differ in merges alone."""
-        for tip, other in ((first, second), (second, first)):
-            for oid in self._objects.exclusive(tip, other):
-                commit = decode_commit(self._objects.read(oid, "commit"))
-                if len(commit.parents) < 2 or commit.author != AUTHOR:
-                    return False
-        return True
 
     def _write_one_of(self, first: str, second: str, message: str) -> Merged:
         """Merges two commits of the same work: the tree of one of them is that of both."""

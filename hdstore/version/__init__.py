@@ -17,7 +17,7 @@ from hdstore.version.media import KEPT, kept_media, media_of
 from hdstore.version.restoring import build_restored
 from hdstore.version.spill import Spill
 from hdstore.version.state import VersionState, commit_info, commit_of, earlier_trees, history, stands_for
-from hdstore.version.verify import Problem, VersionVerifier
+from hdstore.version.verify import Problem, VersionVerifier, document_problems
 
 __all__ = [
     "KEPT",
@@ -35,6 +35,7 @@ __all__ = [
     "commit_info",
     "commit_of",
     "count_frame",
+    "document_problems",
     "earlier_trees",
     "history",
     "kept_media",

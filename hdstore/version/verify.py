@@ -5,7 +5,7 @@ Subtrees that several versions share are verified once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hdstore.codec import (
@@ -27,7 +27,7 @@ from hdstore.store import ROOT_LEAF, TREE_MODE, Objects, decode_commit, decode_t
 from hdstore.version.counting import Tally, merge_counts
 from hdstore.version.media import kept_media
 
-__all__ = ["Problem", "VersionVerifier"]
+__all__ = ["Problem", "VersionVerifier", "document_problems"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,39 @@ class _Sum:
 
 
 _NOTHING = _Sum(Stats(), 0, frozenset())
+
+
+_DOCUMENTS: dict[str, Callable[[bytes], bytes]] = {
+    "version": lambda data: encode_version(decode_version(data)),
+    "schema": lambda data: encode_schema(decode_schema(data)),
+    "stats": lambda data: encode_stats(decode_stats(data)),
+}
+"""The documents of a version by name, with what gives their canonical bytes."""
+
+
+def document_problems(
+    objects: Objects,
+    commit: str,
+    entries: Mapping[str, str],
+    seen: set[str],
+    wrong: tuple[type[HdstoreError], ...] = (HdstoreError,),
+) -> Iterator[Problem]:
+    """Verifies the documents of a commit that are not in ``seen``, which they join; ``entries`` are its tree's.
+
+    Errors that are ``wrong`` are the documents' fault, others are raised.
+    """
+    for name, canonical in _DOCUMENTS.items():
+        oid = entries[name]
+        if oid in seen:
+            continue
+        seen.add(oid)
+        where = f"{name} of commit {commit}"
+        try:
+            data = objects.read(oid, "blob")
+            if canonical(data) != data:
+                yield Problem(where, "the document is not in canonical form")
+        except wrong as error:
+            yield Problem(where, str(error))
 
 
 class VersionVerifier:
@@ -73,7 +106,9 @@ class VersionVerifier:
             if name not in entries:
                 yield Problem(f"commit {oid}", f"the version holds no {name}")
                 return
-        yield from self._documents(oid, {name: entry.oid for name, entry in entries.items()})
+        yield from document_problems(
+            self._objects, oid, {name: entry.oid for name, entry in entries.items()}, self._done
+        )
         stats_oid, frames = entries["stats"].oid, entries["frames"].oid
         problems: list[Problem] = []
         found = self._tree(frames, "", problems)
@@ -88,26 +123,6 @@ class VersionVerifier:
             return
         if stated != encode_stats(found.stats):
             yield Problem(f"stats of commit {oid}", "the statistics are not those of the frames")
-
-    def _documents(self, commit: str, entries: dict[str, str]) -> Iterator[Problem]:
-        for name in ("version", "schema", "stats"):
-            oid = entries[name]
-            if oid in self._done:
-                continue
-            self._done.add(oid)
-            try:
-                data = self._objects.read(oid, "blob")
-                if name == "version":
-                    again = encode_version(decode_version(data))
-                elif name == "schema":
-                    again = encode_schema(decode_schema(data))
-                else:
-                    again = encode_stats(decode_stats(data))
-            except HdstoreError as error:
-                yield Problem(f"{name} of commit {commit}", str(error))
-                continue
-            if again != data:
-                yield Problem(f"{name} of commit {commit}", "the document is not in canonical form")
 
     def _tree(self, oid: str, prefix: str, problems: list[Problem]) -> _Sum | None:
         """Returns what one git tree of the trie holds, or None when something in it is damaged."""

@@ -14,12 +14,8 @@ from typing import NamedTuple
 from hdstore.codec import (
     decode_frame,
     decode_leaf,
-    decode_schema,
     decode_stats,
-    decode_version,
-    encode_schema,
     encode_stats,
-    encode_version,
     frame_id_of,
     is_canonical_frame,
     join_leaf,
@@ -32,7 +28,7 @@ from hdstore.ids import frame_key
 from hdstore.merge import read_conflicts
 from hdstore.model import Progress
 from hdstore.store import ROOT_LEAF, TREE_MODE, Entry, Objects, decode_commit, decode_tree, fits
-from hdstore.version import Problem, Tally, VersionState
+from hdstore.version import Problem, Tally, VersionState, document_problems
 
 __all__ = ["WRONG", "VersionChecker"]
 
@@ -97,7 +93,13 @@ class VersionChecker:
         if missing:
             yield Problem(where, f"the version holds no {missing[0]}")
             return
-        yield from self._check_documents(oid, entries)
+        yield from document_problems(
+            self._objects,
+            oid,
+            {name: entry.oid for name, entry in entries.items()},
+            self._documents,
+            WRONG,
+        )
         yield from self._check_frames(oid, entries, base)
         if "conflicts" in entries:
             yield from self._check_conflicts(oid, entries["conflicts"].oid)
@@ -123,26 +125,6 @@ class VersionChecker:
         if "frames" not in entries or "stats" not in entries:
             raise DamagedError(f"Its parent {parents[0]} is not a version.")
         return entries
-
-    def _check_documents(self, commit: str, entries: dict[str, Entry]) -> Iterator[Problem]:
-        for name in ("version", "schema", "stats"):
-            oid = entries[name].oid
-            if oid in self._documents:
-                continue
-            self._documents.add(oid)
-            try:
-                data = self._objects.read(oid, "blob")
-                if name == "version":
-                    again = encode_version(decode_version(data))
-                elif name == "schema":
-                    again = encode_schema(decode_schema(data))
-                else:
-                    again = encode_stats(decode_stats(data))
-            except WRONG as error:
-                yield Problem(f"{name} of commit {commit}", str(error))
-                continue
-            if again != data:
-                yield Problem(f"{name} of commit {commit}", "the document is not in canonical form")
 
     def _check_frames(
         self, commit: str, entries: dict[str, Entry], base: dict[str, Entry]
