@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hdstore.errors import ConflictError, DamagedError
 from hdstore.model import Progress
@@ -25,14 +24,13 @@ from hdstore.store import (
     libgit2_reach_from_environment,
 )
 from hdstore.store.reachability import walk
-from hdstore.sync.failures import Kind, ReachError, failure_of, with_retries
+from hdstore.sync.failures import Kind, ReachError, failure_of
+from hdstore.sync.reached import Reached
 from hdstore.sync.reaching import (
-    Candidates,
     Folder,
     branches_and_tags,
     is_moved,
     moved_elsewhere,
-    open_folder,
     push_until_done,
     still_to_move,
 )
@@ -40,58 +38,25 @@ from hdstore.sync.urls import Place
 
 __all__ = ["Embedded"]
 
-T = TypeVar("T")
 
 _ARRIVING = "refs/hdstore/arriving/"
 """Before the ids of what is pushed to a folder, while its refs are not moved yet."""
 _FETCHING = "refs/hdstore/fetching/"
 """Before refs that were fetched, while it is not known that all of their objects are there."""
-_MEMORY = 4 << 30
-_LONGEST_LIST = 256 << 20
 
 
-class Embedded:
+class Embedded(Reached):
     """A ``Transport`` that needs no git program.
 
     Settings of git and of ssh (``~/.gitconfig``, ``~/.ssh/config``) are not read. What several refs of another machine
     become is not all or none: each is compared on its own.
     """
 
-    def __init__(
-        self,
-        layout: Layout,
-        place: Place,
-        *,
-        create: bool = False,
-        inner: bool | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        memory: int = _MEMORY,
-        longest: int = _LONGEST_LIST,
-    ) -> None:
-        self._layout = layout
-        self._place = place
-        self._folder = None if place.folder is None else open_folder(layout, place, create=create)
-        self._candidates = Candidates(
-            place, inner if self._folder is None else self._folder.layout is not None
-        )
-        self._sleep = sleep
-        self._memory = memory
-        self._longest = longest
+    def __init__(self, layout: Layout, place: Place, **given: Any) -> None:
+        super().__init__(layout, place, **given)
         self._reach: Libgit2Reach | None = None
         if place.scheme == "ssh" and "'" in place.path:
             raise ReachError(f"{place} has a quote in its path, which libgit2 can not pass on; install git.")
-
-    @property
-    def place(self) -> Place:
-        """Where the other repository lies."""
-        return self._place
-
-    @property
-    def inner(self) -> bool:
-        """Whether the git repository lies in ``.hds`` below the place."""
-        if self._candidates.inner is None:
-            self.refs()
-        return bool(self._candidates.inner)
 
     def refs(self, *, progress: Progress | None = None) -> dict[str, str]:
         """Returns the other side's branches and tags."""
@@ -230,9 +195,6 @@ class Embedded:
             raise failure_of(place, answer.reason, answer.messages)
         found: dict[str, Any] = json.loads(answer.output)
         return found
-
-    def _try(self, work: Callable[[str], T], progress: Progress | None) -> T:
-        return with_retries(lambda: self._candidates.first(work), sleep=self._sleep, progress=progress)
 
 
 def check_complete(objects: Objects, known: Iterable[str], arrived: Iterable[str]) -> None:

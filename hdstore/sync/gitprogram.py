@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from hdstore.model import Progress
 from hdstore.store import (
@@ -19,25 +18,19 @@ from hdstore.store import (
     local_program,
     reach_from_environment,
 )
-from hdstore.sync.failures import failure_of, with_retries
+from hdstore.sync.failures import failure_of
+from hdstore.sync.reached import Reached
 from hdstore.sync.reaching import (
-    Candidates,
     branches_and_tags,
     is_moved,
     moved_elsewhere,
-    open_folder,
     push_until_done,
 )
 from hdstore.sync.urls import Place
 
 __all__ = ["GitProgram"]
 
-T = TypeVar("T")
 
-_MEMORY = 4 << 30
-"""Bytes that git and each of its helpers may take, whatever the other side sends."""
-_LONGEST_LIST = 256 << 20
-"""Bytes of a list of refs."""
 _REF_LINE = re.compile(r"([0-9a-f]{40})\t(.+)")
 _REFUSED = re.compile(r"!\t[^\t]*:(\S+)\t\[[^\]]*\] \(?(.*?)\)?")
 _RACED = re.compile(r"cannot lock ref '([^']+)': .*but expected")
@@ -45,42 +38,12 @@ _IN_THE_WAY = "cannot create"
 _NOT_ATOMIC = "does not support --atomic"
 
 
-class GitProgram:
+class GitProgram(Reached):
     """A ``Transport`` that runs git."""
 
-    def __init__(
-        self,
-        layout: Layout,
-        place: Place,
-        *,
-        create: bool = False,
-        inner: bool | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        memory: int = _MEMORY,
-        longest: int = _LONGEST_LIST,
-    ) -> None:
-        self._layout = layout
-        self._place = place
-        self._folder = None if place.folder is None else open_folder(layout, place, create=create)
-        self._candidates = Candidates(
-            place, inner if self._folder is None else self._folder.layout is not None
-        )
-        self._sleep = sleep
-        self._memory = memory
-        self._longest = longest
+    def __init__(self, layout: Layout, place: Place, **given: Any) -> None:
+        super().__init__(layout, place, **given)
         self._reach: GitReach | None = None
-
-    @property
-    def place(self) -> Place:
-        """Where the other repository lies."""
-        return self._place
-
-    @property
-    def inner(self) -> bool:
-        """Whether the git repository lies in ``.hds`` below the place."""
-        if self._candidates.inner is None:
-            self.refs()
-        return bool(self._candidates.inner)
 
     def refs(self, *, progress: Progress | None = None) -> dict[str, str]:
         """Returns the other side's branches and tags."""
@@ -162,9 +125,6 @@ class GitProgram:
                 return moved_elsewhere(self._place, ref)
         reasons = [f"{ref}: {reason}" for ref, reason in refused if "atomic" not in reason]
         return failure_of(self._place, reasons[0] if reasons else answer.reason, answer.messages)
-
-    def _try(self, work: Callable[[str], T], progress: Progress | None) -> T:
-        return with_retries(lambda: self._candidates.first(work), sleep=self._sleep, progress=progress)
 
     def _ask(self, *arguments: str, progress: Progress | None) -> Answer:
         answer = self._run(*arguments, progress=progress)
